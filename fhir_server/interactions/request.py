@@ -1,0 +1,44 @@
+"""An exchange without HTTP: what HTTP, bundle entries, the command line and tests send.
+
+https://hl7.org/fhir/R4/http.html
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fhir_server.storage.versions import Version
+
+Resource = dict[str, Any]
+"""A FHIR resource as a plain JSON object, decimals as Decimal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One interaction asked for. Header names are lower case; path is relative to the base."""
+
+    method: str
+    path: Sequence[str]
+    """Segments without the base: `("Patient", "1", "_history")`."""
+    query: Sequence[tuple[str, str]] = ()
+    """Decoded pairs in the order given; for POST _search the form's pairs as well."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Resource | None = None
+
+
+@dataclass(slots=True)
+class Reply:
+    """The answer: a status, and a version, content of our own making, or nothing."""
+
+    status: int
+    version: Version | None = None
+    """The version the answer speaks of; gives ETag and Last-Modified, and the body if shown."""
+    content: bytes | Resource | None = None
+    """A body of our own making (Bundle, OperationOutcome, CapabilityStatement)."""
+    shows_version: bool = True
+    """Whether `version.content` is the body; False under Prefer: return=minimal."""
+    location: str | None = None
+    """Path of the new version relative to the base, for Location."""
+    headers: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    """What the caller should know though it worked; entries of a bundle show them as outcome."""

@@ -1,0 +1,1 @@
+"""Generic, FHIR-free: one noun per file."""

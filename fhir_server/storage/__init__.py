@@ -1,0 +1,1 @@
+"""Versions of documents, their index terms, and small records. No FHIR rules live here."""

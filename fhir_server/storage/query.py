@@ -1,0 +1,125 @@
+"""What a store is asked: a plan of a driver, tests and an order. No FHIR word in it.
+
+A test is true or false of one live version and its terms. The oracle in
+`tests/support/oracle.py` says in Python what each means; a store must agree with it.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from fhir_server.storage.versions import EARLIEST, LATEST, Key, Position
+
+
+@dataclass(frozen=True, slots=True)
+class KeyIs:
+    """Some key is one of these."""
+
+    keys: tuple[Key, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyIn:
+    """Some key lies in [low, high). Both ends are text, or both are bytes of KEY_BYTES."""
+
+    low: Key
+    high: Key
+
+
+@dataclass(frozen=True, slots=True)
+class DriverIs:
+    """Some driver term is one of these, and the main date begins and ends in the windows.
+
+    Both windows include their ends. A version without a date has EARLIEST for both.
+    """
+
+    drivers: tuple[bytes, ...]
+    start: tuple[int, int] = (EARLIEST, LATEST)
+    end: tuple[int, int] = (EARLIEST, LATEST)
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalIs:
+    """One same interval has its key, its low end and its high end in these ranges, ends included."""
+
+    key: tuple[int, int]
+    low: tuple[float, float] = (EARLIEST, LATEST)
+    high: tuple[float, float] = (EARLIEST, LATEST)
+
+
+@dataclass(frozen=True, slots=True)
+class IdIs:
+    """The id is one of these."""
+
+    ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatedIn:
+    """`updated` lies in [low, high)."""
+
+    low: int = EARLIEST
+    high: int = LATEST
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    test: "Test"
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """True when one of the tests is; false when there are none."""
+
+    tests: tuple["Test", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """True when every test is; true when there are none."""
+
+    tests: tuple["Test", ...]
+
+
+Driver = KeyIs | KeyIn | DriverIs | IntervalIs | IdIs | UpdatedIn
+"""A test that an index can begin with."""
+Test = Driver | Not | AnyOf | AllOf
+
+
+class By(Enum):
+    ORDINAL = "ordinal"
+    START = "start"
+    UPDATED = "updated"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    by: By = By.ORDINAL
+    descending: bool = False
+    """The tie-break by ordinal runs the same way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Live versions of one type that meet the driver and every test, in order.
+
+    The driver only says where to begin; it means the same as being one of the tests.
+    """
+
+    type: str
+    drive: Driver | None = None
+    """None: every live version of the type."""
+    tests: tuple[Test, ...] = ()
+    order: Order = field(default=Order())
+    after: Position | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A promise that must still hold when a commit happens: the plan matches just these ids.
+
+    The plan's order, `after` and `limit` do not matter; at most two matches are looked at.
+    """
+
+    plan: Plan
+    expected: frozenset[str]
