@@ -1,0 +1,8 @@
+"""Fixtures every layer shares."""
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
