@@ -1,0 +1,107 @@
+"""What is counted and measured, served at `/metrics` for Prometheus.
+
+https://prometheus.io/docs/instrumenting/exposition_formats/
+
+Labels come from the interaction table and the definitions, never from a request's own words,
+so their number is bounded. A request costs about 2 µs: children are resolved once and kept.
+With several workers `serve` names a shared folder in PROMETHEUS_MULTIPROC_DIR before they
+start, and any of them answers for all.
+"""
+
+import os
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15)
+_ENTRIES = (1, 5, 10, 50, 100, 500, 1000, 5000)
+
+
+class Metrics:
+    """The table of everything measured, and the few calls that feed it. One for each system."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        self._requests = Counter(
+            "fhir_requests",
+            "Requests answered.",
+            ("interaction", "type", "status"),
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "fhir_request_seconds",
+            "Time from the whole request to the whole answer.",
+            ("interaction",),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._in_flight = Gauge(
+            "fhir_requests_in_flight",
+            "Requests being answered.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self._entries = Histogram(
+            "fhir_bundle_entries",
+            "Entries of batch and transaction bundles.",
+            ("kind",),
+            buckets=_ENTRIES,
+            registry=registry,
+        )
+        self._commits = Counter(
+            "fhir_store_commits",
+            "Commits asked of the store.",
+            ("outcome",),
+            registry=registry,
+        )
+        self._shared = SHARED_FOLDER in os.environ
+        self._open = 0
+        self._answered: dict[tuple[str, str, int], Counter] = {}
+        self._taken: dict[str, Histogram] = {}
+
+    def request_began(self) -> None:
+        self._open += 1
+
+    def request_ended(self, interaction: str, type_: str, status: int, seconds: float) -> None:
+        """Count an answer. `type_` is a resource type that exists, or "" for none."""
+        self._open -= 1
+        if self._shared:  # another worker may be asked, and can only read what was set
+            self._in_flight.set(self._open)
+        key = (interaction, type_, status // 100)
+        answered = self._answered.get(key)
+        if answered is None:
+            answered = self._requests.labels(interaction, type_, f"{status // 100}xx")
+            self._answered[key] = answered
+        answered.inc()
+        taken = self._taken.get(interaction)
+        if taken is None:
+            taken = self._taken[interaction] = self._seconds.labels(interaction)
+        taken.observe(seconds)
+
+    def bundle_received(self, kind: str, entries: int) -> None:
+        """Count a bundle of a kind, `batch` or `transaction`, by its entries."""
+        self._entries.labels(kind).observe(entries)
+
+    def commit_ended(self, outcome: str) -> None:
+        """Count a commit by how it went: `stored`, `conflict` or `failed`."""
+        self._commits.labels(outcome).inc()
+
+    def text(self) -> bytes:
+        """Everything counted so far, by all workers, in the format of CONTENT_TYPE."""
+        self._in_flight.set(self._open)
+        registry = self._registry
+        if self._shared:
+            registry = CollectorRegistry()
+            # the library has no types here
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
