@@ -1,0 +1,36 @@
+"""One criterion as it was written: name, modifier, chain, and values of which one must hold.
+
+https://hl7.org/fhir/R4/search.html#Introduction
+
+Syntax only: whether such a parameter exists is decided in `binding.py`.
+"""
+
+from dataclasses import dataclass
+
+_LONGEST_ECHO = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """`subject:Patient.name:exact=A,B` as name, modifier, chain and values."""
+
+    name: str
+    """`subject`"""
+    modifier: str | None
+    """`Patient`; None when there is none."""
+    chain: tuple[str, ...]
+    """What follows the dots, `("name:exact",)`; empty for a plain parameter."""
+    values: tuple[str, ...]
+    """`("A", "B")`: still escaped, so that values can split at `|` and `$` themselves."""
+    text: str
+    """Everything before the equals sign, as it was sent."""
+
+    @property
+    def shown(self) -> str:
+        """The name to speak of in a message: never longer than a line."""
+        return shown(self.text)
+
+
+def shown(text: str) -> str:
+    """Text of a caller's, cut so that a message stays readable."""
+    return text if len(text) <= _LONGEST_ECHO else text[:_LONGEST_ECHO] + "…"

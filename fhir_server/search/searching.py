@@ -1,0 +1,103 @@
+"""Searching: the way from a query string to a plan, for everyone who asks.
+
+https://hl7.org/fhir/R4/search.html
+
+    pairs → query_string → binding → planning → Plan, and from a page's end → paging → next link
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from fhir_server.definitions.registry import Definitions
+from fhir_server.errors import BadRequest
+from fhir_server.search.binding import Binder
+from fhir_server.search.clause import shown
+from fhir_server.search.controls import FORMATTING, Controls, Sizes, read_controls
+from fhir_server.search.paging import PAGE_PARAMETER, Cursors, query_digest
+from fhir_server.search.planning import Criterion, Estimate, make_plan
+from fhir_server.search.query_string import Limits, Pair, parse
+from fhir_server.storage.query import Plan
+from fhir_server.storage.versions import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A search understood: what must hold, how to answer, and how to speak of it in links."""
+
+    type: str
+    criteria: tuple[Criterion, ...]
+    controls: Controls
+    after: Position | None
+    """Where the page begins; None for the first page."""
+    pairs: tuple[Pair, ...]
+    """What was understood, for self and next links: without what was dropped and the place."""
+    dropped: tuple[str, ...]
+    """Names that lenient handling left out, as they were sent."""
+    digest: bytes
+    """Which result this is, whatever page of it."""
+
+
+class Searching:
+    """Understands queries against the definitions; holds no data and waits for nothing."""
+
+    def __init__(
+        self,
+        definitions: Definitions,
+        base_url: str,
+        page_key: bytes,
+        *,
+        limits: Limits | None = None,
+        sizes: Sizes | None = None,
+    ) -> None:
+        self._binder = Binder(definitions, base_url)
+        self._cursors = Cursors(page_key)
+        self._limits = limits or Limits()
+        self._sizes = sizes or Sizes()
+
+    def prepare(
+        self, type_: str, pairs: Sequence[Pair], *, lenient: bool = False, caller: str = ""
+    ) -> Prepared:
+        """Understand a search of a type.
+
+        UnknownParameter names what is unknown or not supported, unless `lenient` leaves it out;
+        BadRequest says what is wrong with a value, a control or a page link. `caller` is whom
+        page links belong to.
+        """
+        query = parse(pairs, self._limits)
+        controls, kept, ignored = read_controls(query.controls, self._sizes, lenient=lenient)
+        criteria, used, unknown = self._binder.bind(type_, query.clauses, lenient=lenient)
+        digest = query_digest(type_, used)
+        after = None
+        if controls.page is not None:
+            after = self._cursors.open(controls.page, digest, caller)
+        shown = (*used, *(pair for pair in kept if pair[0] != PAGE_PARAMETER))
+        return Prepared(type_, criteria, controls, after, shown, (*unknown, *ignored), digest)
+
+    def prepare_criteria(self, type_: str, pairs: Sequence[Pair]) -> tuple[Criterion, ...]:
+        """Criteria alone, for conditional interactions and references.
+
+        BadRequest when there are none, or when a pair is a control other than of the format:
+        what selects one resource must select it whatever the answer looks like.
+        """
+        query = parse(pairs, self._limits)
+        for name, _ in query.controls:
+            if name not in FORMATTING:
+                raise BadRequest(f"{shown(name)} is no criterion; leave it out here.")
+        if not query.clauses:
+            raise BadRequest("At least one criterion is needed, such as identifier=system|value.")
+        return self._binder.bind(type_, query.clauses, lenient=False)[0]
+
+    async def plan(self, prepared: Prepared, estimate: Estimate) -> Plan:
+        """The plan for the page that was asked for; `estimate` is the store's."""
+        terms = self._binder.driver_terms(prepared.type)
+        plan = await make_plan(terms, prepared.criteria, estimate)
+        return replace(plan, after=prepared.after, limit=prepared.controls.count)
+
+    async def criteria_plan(self, type_: str, pairs: Sequence[Pair], estimate: Estimate) -> Plan:
+        """The plan of criteria alone; see `prepare_criteria`."""
+        criteria = self.prepare_criteria(type_, pairs)
+        return await make_plan(self._binder.driver_terms(type_), criteria, estimate)
+
+    def page_pair(self, prepared: Prepared, position: Position, caller: str = "") -> Pair:
+        """What a link to the page behind `position` carries besides `prepared.pairs`."""
+        return PAGE_PARAMETER, self._cursors.seal(position, prepared.digest, caller)
