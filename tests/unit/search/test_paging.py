@@ -1,0 +1,71 @@
+"""Page links: what was sealed opens again, and nothing else does."""
+
+import pytest
+
+from fhir_server.errors import BadRequest
+from fhir_server.search.paging import Cursors, query_digest
+from fhir_server.storage.versions import EARLIEST, LATEST, Position
+
+CURSORS = Cursors(b"0123456789abcdef")
+QUERY = query_digest("Patient", [("name", "x"), ("gender", "male")])
+PLACES = [Position(0, 0), Position(-1, 5), Position(EARLIEST, 2**63 - 1), Position(LATEST, 1)]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_sealed_place_opens_again(place: Position) -> None:
+    token = CURSORS.seal(place, QUERY, "ann")
+    assert CURSORS.open(token, QUERY, "ann") == place
+    assert token.replace("-", "").replace("_", "").isalnum()
+
+
+def test_every_changed_character_is_noticed() -> None:
+    token = CURSORS.seal(Position(1, 2), QUERY)
+    for at, character in enumerate(token):
+        changed = token[:at] + ("A" if character != "A" else "B") + token[at + 1 :]
+        with pytest.raises(BadRequest, match="does not belong to this search"):
+            CURSORS.open(changed, QUERY)
+
+
+WRONG_TEXTS = ["", "x", "A" * 43, "A" * 44, "A" * 45, "=" * 44, "ä" * 44, "A" * 100_000]
+
+
+@pytest.mark.parametrize("text", WRONG_TEXTS, ids=range(len(WRONG_TEXTS)))
+def test_what_was_never_sealed_is_refused(text: str) -> None:
+    with pytest.raises(BadRequest, match="does not belong to this search"):
+        CURSORS.open(text, QUERY)
+
+
+OTHERS = [
+    ("another query", CURSORS, query_digest("Patient", [("name", "y"), ("gender", "male")]), "ann"),
+    ("another type", CURSORS, query_digest("Person", [("name", "x"), ("gender", "male")]), "ann"),
+    ("another caller", CURSORS, QUERY, "bob"),
+    ("no caller", CURSORS, QUERY, ""),
+    ("another secret", Cursors(b"fedcba9876543210"), QUERY, "ann"),
+]
+
+
+@pytest.mark.parametrize(
+    ("cursors", "query", "caller"), [case[1:] for case in OTHERS], ids=[case[0] for case in OTHERS]
+)
+def test_a_link_is_bound_to_its_query_its_caller_and_its_server(
+    cursors: Cursors, query: bytes, caller: str
+) -> None:
+    token = CURSORS.seal(Position(1, 2), QUERY, "ann")
+    with pytest.raises(BadRequest, match="does not belong to this search"):
+        cursors.open(token, query, caller)
+
+
+def test_the_order_of_criteria_does_not_matter() -> None:
+    assert query_digest("Patient", [("gender", "male"), ("name", "x")]) == QUERY
+
+
+def test_criteria_cannot_be_shifted_into_one_another() -> None:
+    assert query_digest("P", [("a", "b"), ("c", "d")]) != query_digest(
+        "P", [("a", "bc"), ("", "d")]
+    )
+    assert query_digest("P", [("a", "b")]) != query_digest("P", [("a", "b"), ("a", "b")])
+
+
+def test_a_short_secret_is_refused() -> None:
+    with pytest.raises(ValueError, match="16 bytes"):
+        Cursors(b"short")
