@@ -1,0 +1,4 @@
+"""Making a package from published definitions: only run when definitions change.
+
+`scripts/pack-definitions SOURCE` runs it. The server itself never imports it.
+"""
