@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fhir_server.fhir import json_format
 from fhir_server.storage.versions import Version
 
 Resource = dict[str, Any]
@@ -42,3 +43,13 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     """What the caller should know though it worked; entries of a bundle show them as outcome."""
+
+
+def body_of(reply: Reply) -> bytes | None:
+    """The bytes of the answer's body; None when it has none."""
+    if reply.content is not None:
+        content = reply.content
+        return content if isinstance(content, bytes) else json_format.write(content)
+    if reply.version is not None and reply.shows_version:
+        return reply.version.content
+    return None

@@ -115,7 +115,7 @@ class Store(Protocol):
         ...
 
     async def count(self, plan: Plan, cap: int | None = None) -> tuple[int, bool]:
-        """Matches regardless of `limit` and `after`, counting no further than `cap`; True if exact."""
+        """All matches, whatever `limit` and `after` say, no further than `cap`; True if exact."""
         ...
 
     async def estimate(self, type_: str, driver: Driver | None) -> int:

@@ -39,7 +39,7 @@ class DriverIs:
 
 @dataclass(frozen=True, slots=True)
 class IntervalIs:
-    """One same interval has its key, its low end and its high end in these ranges, ends included."""
+    """One interval has its key, its low and its high end in these ranges, ends included."""
 
     key: tuple[int, int]
     low: tuple[float, float] = (EARLIEST, LATEST)

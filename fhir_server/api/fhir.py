@@ -1,0 +1,184 @@
+"""Every FHIR path: HTTP in, one interaction, HTTP out. A plain ASGI application.
+
+https://hl7.org/fhir/R4/http.html
+
+Only translation happens here. What is asked is decided by the interaction table.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from fhir_server.api.body import Disconnected, Receive, read_body, require_type
+from fhir_server.api.negotiation import FHIR_JSON, Form, form_of
+from fhir_server.api.response import Send, body_and_encoding, headers_of, send_reply
+from fhir_server.errors import BadRequest, UriTooLong
+from fhir_server.fhir import json_format
+from fhir_server.interactions.context import Context
+from fhir_server.interactions.failures import failed
+from fhir_server.interactions.request import Reply, Request, Resource
+from fhir_server.interactions.routing import perform
+from fhir_server.observability.logs import RequestLog, request_id
+from fhir_server.observability.metrics import Metrics
+from fhir_server.observability.redaction import is_request_id, parameter_names
+
+_PLAIN = Form(f"{FHIR_JSON};charset=utf-8".encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    body: int = 32 * 1024 * 1024
+    """Bytes of a body, unpacked."""
+    depth: int = 64
+    """Levels of JSON."""
+    url: int = 8 * 1024
+    """Bytes of path and query."""
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request on its way through: what is known of it so far."""
+
+    method: str
+    headers: Mapping[str, str]
+    form: Form = _PLAIN
+    interaction: str = ""
+    type: str = ""
+    query: Sequence[tuple[str, str]] = ()
+
+
+class FhirFace:
+    """The FHIR service below one path, such as `/fhir`."""
+
+    def __init__(
+        self,
+        context: Context,
+        root: str,
+        *,
+        limits: Limits,
+        metrics: Metrics,
+        log: RequestLog | None,
+    ) -> None:
+        self._context = context
+        self._root = len(root)
+        self._limits = limits
+        self._metrics = metrics
+        self._log = log
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        began = perf_counter()
+        self._metrics.request_began()
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        exchange = _Exchange(scope["method"], headers)
+        identity = _identity(headers.get("x-request-id"))
+        request_id.set(identity)
+        status = sent = 0
+        try:
+            reply = await self._answer(exchange, scope, receive)
+            status, sent = reply.status, await self._send(exchange, reply, identity, send)
+        except Disconnected:
+            status = 499
+        finally:
+            self._record(exchange, status, sent, perf_counter() - began)
+
+    async def _answer(
+        self, exchange: _Exchange, scope: Mapping[str, Any], receive: Receive
+    ) -> Reply:
+        context = self._context
+        try:
+            request = self._request(exchange, scope)
+            interaction = context.table.find(request, context)
+            exchange.interaction = interaction.name
+            exchange.type = request.path[0] if "[type]" in interaction.path else ""
+            if exchange.method in {"POST", "PUT", "PATCH"}:
+                request = await self._with_body(request, receive)
+            return await perform(interaction, request, context)
+        except Disconnected:
+            raise
+        except Exception as error:  # noqa: BLE001 -- every failure is answered, none escapes
+            return failed(error)
+
+    def _request(self, exchange: _Exchange, scope: Mapping[str, Any]) -> Request:
+        """The request without its body; sets the form of the answer as early as possible."""
+        raw, query_string = scope["raw_path"], scope["query_string"]
+        headers = exchange.headers
+        query: list[tuple[str, str]] = []
+        if query_string:
+            query = _pairs(query_string)
+            exchange.query = query
+        controls = dict(query)
+        exchange.form = form_of(
+            headers.get("accept"), controls.get("_format"), controls.get("_pretty")
+        )
+        length = len(raw) + len(query_string)
+        if length > self._limits.url:
+            raise UriTooLong(
+                f"The URL has {length} bytes; at most {self._limits.url} are taken. "
+                "Long searches can be posted to _search."
+            )
+        return Request(exchange.method, _segments(raw, self._root), query, headers)
+
+    async def _with_body(self, request: Request, receive: Receive) -> Request:
+        form = request.path[-1:] == ["_search"]
+        require_type(request.headers, form=form)
+        data = await read_body(receive, request.headers, self._limits.body)
+        if form:
+            return Request(
+                request.method, request.path, [*request.query, *_pairs(data)], request.headers
+            )
+        body: Resource = json_format.parse(data, max_depth=self._limits.depth)
+        return Request(request.method, request.path, request.query, request.headers, body)
+
+    async def _send(self, exchange: _Exchange, reply: Reply, identity: str, send: Send) -> int:
+        headers = headers_of(reply, self._context.base_url)
+        body, encoding = body_and_encoding(
+            reply, exchange.form, exchange.headers.get("accept-encoding")
+        )
+        headers.append((b"x-request-id", identity.encode()))
+        if body:
+            headers.append((b"content-type", exchange.form.content_type))
+        if encoding:
+            headers.append((b"content-encoding", encoding))
+        if reply.status not in {204, 304}:
+            headers.append((b"content-length", b"%d" % len(body)))
+        await send_reply(send, reply.status, headers, b"" if exchange.method == "HEAD" else body)
+        return len(body)
+
+    def _record(self, exchange: _Exchange, status: int, sent: int, seconds: float) -> None:
+        self._metrics.request_ended(exchange.interaction, exchange.type, status, seconds)
+        if self._log is not None:
+            names = parameter_names(exchange.query) if exchange.query else ""
+            self._log.record(
+                exchange.method, exchange.interaction, exchange.type, status, seconds, sent, names
+            )
+
+
+def _identity(given: str | None) -> str:
+    """The caller's id for the request, if it looks like one, else one of ours."""
+    return given if given and is_request_id(given) else secrets.token_hex(8)
+
+
+def _segments(raw_path: bytes, root: int) -> list[str]:
+    path = raw_path[root:].strip(b"/")
+    if not path:
+        return []
+    try:
+        text = path.decode("ascii")
+        if "%" not in text:
+            return text.split("/")
+        return [unquote(segment, errors="strict") for segment in text.split("/")]
+    except UnicodeDecodeError:
+        raise BadRequest("The path of the URL is not UTF-8, percent-encoded.") from None
+
+
+def _pairs(query: bytes) -> list[tuple[str, str]]:
+    try:
+        text = query.decode("ascii")
+        return parse_qsl(text, keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise BadRequest("The query is not UTF-8, percent-encoded.") from None

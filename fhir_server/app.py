@@ -1,0 +1,68 @@
+"""The application that serves everything: FHIR by a plain ASGI face, the rest by FastAPI.
+
+FastAPI stands behind: a FHIR request never passes through it.
+"""
+
+import gc
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+from fhir_server import __version__
+from fhir_server.api.fhir import FhirFace, Limits
+from fhir_server.api.health import health_router
+from fhir_server.config import FHIR_PATH, Settings, load_settings
+from fhir_server.observability import logs
+from fhir_server.observability.readiness import Readiness
+from fhir_server.system import System, open_system
+
+Application = Callable[[Any, Any, Any], Awaitable[None]]
+
+_YOUNG_OBJECTS = 50_000
+"""Objects made before the garbage collector looks: a bundle of 100 entries makes so many."""
+
+
+def create_app(settings: Settings | None = None) -> Application:
+    """The ASGI application; its lifespan opens and closes the system."""
+    settings = settings or load_settings()
+    logs.configure(settings.log_level, settings.log_format)
+    faces: dict[str, Application] = {}
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_system(settings) as system:
+            readiness = Readiness(settings.drain_delay)
+            readiness.watch()
+            app.include_router(health_router(system.metrics, readiness, system.store_answers))
+            faces["fhir"] = _fhir_face(system)
+            # What lives now lives as long as the process: the collector need not visit it.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(_YOUNG_OBJECTS)
+            yield
+
+    rest = FastAPI(
+        title="fhir-server", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
+
+    async def application(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        path = scope.get("path", "")
+        if scope["type"] == "http" and (path == FHIR_PATH or path.startswith(f"{FHIR_PATH}/")):
+            await faces["fhir"](scope, receive, send)
+        else:
+            await rest(scope, receive, send)
+
+    return application
+
+
+def _fhir_face(system: System) -> FhirFace:
+    settings = system.settings
+    return FhirFace(
+        system.context,
+        FHIR_PATH,
+        limits=Limits(settings.max_body, settings.max_depth, settings.max_url),
+        metrics=system.metrics,
+        log=logs.RequestLog(settings.log_format) if settings.log_requests else None,
+    )

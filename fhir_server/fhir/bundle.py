@@ -1,0 +1,75 @@
+"""Bundles we answer with, assembled from stored bytes.
+
+https://hl7.org/fhir/R4/bundle.html
+
+A page is a join: the stored JSON of each resource is copied into place, never parsed.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from fhir_server.fhir import json_format
+
+
+def searchset(
+    entries: Sequence[bytes], links: Mapping[str, str], total: int | None = None
+) -> bytes:
+    """A Bundle of type searchset; `total` is left out when it is not known."""
+    return _bundle(b"searchset", entries, links, total)
+
+
+def history(entries: Sequence[bytes], links: Mapping[str, str], total: int | None = None) -> bytes:
+    """A Bundle of type history."""
+    return _bundle(b"history", entries, links, total)
+
+
+def response(type_: str, entries: Sequence[bytes]) -> bytes:
+    """A Bundle of type batch-response or transaction-response."""
+    return _bundle(f"{type_}-response".encode(), entries, {}, None)
+
+
+def match_entry(full_url: str, resource: bytes, mode: bytes = b"match") -> bytes:
+    """An entry of a searchset; `mode` is match, include or outcome."""
+    head = b'{"fullUrl":"%b","resource":' % full_url.encode() if full_url else b'{"resource":'
+    return b'%b%b,"search":{"mode":"%b"}}' % (head, resource, mode)
+
+
+def history_entry(
+    full_url: str, resource: bytes | None, request: Mapping[str, str], answer: Mapping[str, str]
+) -> bytes:
+    """An entry of a history; a deletion has no resource."""
+    body = b'"resource":%b,' % resource if resource is not None else b""
+    return b'{"fullUrl":"%b",%b"request":%b,"response":%b}' % (
+        full_url.encode(),
+        body,
+        json_format.write(request),
+        json_format.write(answer),
+    )
+
+
+def response_entry(
+    answer: Mapping[str, object], resource: bytes | None = None, full_url: str | None = None
+) -> bytes:
+    """An entry of a batch or transaction response."""
+    parts = []
+    if full_url is not None:
+        parts.append(b'"fullUrl":%b' % json_format.write(full_url))
+    if resource is not None:
+        parts.append(b'"resource":%b' % resource)
+    parts.append(b'"response":%b' % json_format.write(answer))
+    return b"{%b}" % b",".join(parts)
+
+
+def _bundle(
+    type_: bytes, entries: Iterable[bytes], links: Mapping[str, str], total: int | None
+) -> bytes:
+    parts = [b'{"resourceType":"Bundle","type":"%b"' % type_]
+    if total is not None:
+        parts.append(b',"total":%d' % total)
+    if links:
+        listed = [{"relation": relation, "url": url} for relation, url in links.items()]
+        parts.append(b',"link":%b' % json_format.write(listed))
+    joined = b",".join(entries)
+    if joined:
+        parts.append(b',"entry":[%b]' % joined)
+    parts.append(b"}")
+    return b"".join(parts)

@@ -1,0 +1,57 @@
+"""Answers that several interactions share: what a write returns, and what Prefer asks for.
+
+https://hl7.org/fhir/R4/http.html#ops
+"""
+
+from collections.abc import Sequence
+from urllib.parse import quote_plus
+
+from fhir_server.fhir.outcome import Issue, operation_outcome
+from fhir_server.interactions.request import Reply, Request
+from fhir_server.storage.versions import Version
+
+
+def preference(request: Request, name: str) -> str | None:
+    """The value of one preference in Prefer, lower case; None when it is not stated."""
+    header = request.headers.get("prefer")
+    if header is None:
+        return None
+    for part in header.replace(";", ",").split(","):
+        key, _, value = part.partition("=")
+        if key.strip().lower() == name:
+            return value.strip().strip('"').lower()
+    return None
+
+
+def written(request: Request, version: Version, status: int, *, default: str) -> Reply:
+    """The answer to a create or update, in the form that Prefer: return asks for."""
+    reply = Reply(status, version)
+    reply.location = f"{version.type}/{version.id}/_history/{version.number}"
+    form = preference(request, "return") or default
+    if form == "minimal":
+        reply.shows_version = False
+    elif form == "operationoutcome":
+        done = "created" if status == 201 else "stored"
+        what = f"{version.type}/{version.id} {done} as version {version.number}."
+        reply.content = operation_outcome([Issue("information", "informational", what)])
+    return reply
+
+
+def deleted(request: Request, version: Version | None, what: str) -> Reply:
+    """The answer to a delete: 204, or 200 with an OperationOutcome when Prefer asks for one."""
+    if preference(request, "return") != "operationoutcome":
+        return Reply(204, version, shows_version=False)
+    issue = Issue("information", "informational", what)
+    return Reply(200, version, content=operation_outcome([issue]))
+
+
+def link(url: str, pairs: Sequence[tuple[str, str]]) -> str:
+    """A URL with a query, escaped no further than it must be."""
+    if not pairs:
+        return url
+    query = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs)
+    return f"{url}?{query}"
+
+
+def _quoted(text: str) -> str:
+    return quote_plus(text, safe=":/,$-._~")

@@ -1,0 +1,93 @@
+"""The entries of a batch or transaction as requests, each knowing its place.
+
+https://hl7.org/fhir/R4/bundle.html#Bundle
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from fhir_server.errors import BadRequest, MalformedContent, TooLarge
+from fhir_server.interactions.context import Context
+from fhir_server.interactions.request import Request, Resource
+
+_CONDITIONS = {
+    "ifMatch": "if-match",
+    "ifNoneMatch": "if-none-match",
+    "ifModifiedSince": "if-modified-since",
+    "ifNoneExist": "if-none-exist",
+}
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    index: int
+    full_url: str
+    """Empty when the entry has none."""
+    request: Request
+    url: str
+
+    @property
+    def what(self) -> str:
+        """How messages speak of it: `POST Patient`."""
+        return f"{self.request.method} {self.url.partition('?')[0]}"
+
+    @property
+    def root(self) -> str:
+        """What a relative reference in it is relative to: its fullUrl without `Type/id`."""
+        if not self.full_url.startswith(("http://", "https://")):
+            return ""
+        return self.full_url.rsplit("/", 2)[0] + "/"
+
+    @property
+    def place(self) -> str:
+        return f"Bundle.entry[{self.index}]"
+
+
+def raw_entries(bundle: Resource, context: Context) -> Sequence[Any]:
+    """The entries as sent; TooLarge when there are more than the operator allows."""
+    entries = bundle.get("entry", [])
+    if not isinstance(entries, list):
+        raise MalformedContent("Bundle.entry must be a list.", expression=["Bundle.entry"])
+    most = context.policy.bundle_entries
+    if len(entries) > most:
+        raise TooLarge(
+            f"The Bundle has {len(entries)} entries; at most {most} are taken at once.",
+            expression=["Bundle.entry"],
+        )
+    return entries
+
+
+def entry_of(raw: Any, index: int, context: Context, prefer: str | None) -> Entry:
+    """One entry as a request; BadRequest or MalformedContent says what it lacks."""
+    place = f"Bundle.entry[{index}]"
+    if not isinstance(raw, dict) or not isinstance(raw.get("request"), dict):
+        raise MalformedContent(
+            f"Entry {index} has no request with method and url.", expression=[f"{place}.request"]
+        )
+    asked = raw["request"]
+    method, url = asked.get("method"), asked.get("url")
+    if method not in _METHODS:
+        raise BadRequest(
+            f"Entry {index}: {str(method)[:20]!r} is not one of {', '.join(_METHODS)}.",
+            expression=[f"{place}.request.method"],
+        )
+    if not isinstance(url, str):
+        raise BadRequest(f"Entry {index} has no url.", expression=[f"{place}.request.url"])
+    headers = {
+        name: str(asked[element]) for element, name in _CONDITIONS.items() if element in asked
+    }
+    if prefer is not None:
+        headers["prefer"] = prefer
+    path, query = _split(url, context.base_url)
+    full_url = raw.get("fullUrl")
+    request = Request(method, path, query, headers, raw.get("resource"))
+    return Entry(index, full_url if isinstance(full_url, str) else "", request, url)
+
+
+def _split(url: str, base_url: str) -> tuple[list[str], list[tuple[str, str]]]:
+    path, _, query = url.removeprefix(base_url).partition("?")
+    segments = [unquote(segment) for segment in path.strip("/").split("/") if segment]
+    return segments, parse_qsl(query, keep_blank_values=True)

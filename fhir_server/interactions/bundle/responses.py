@@ -1,0 +1,42 @@
+"""Replies as entries of a response bundle.
+
+https://hl7.org/fhir/R4/bundle-definitions.html#Bundle.entry.response
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+from fhir_server.fhir import bundle, json_format
+from fhir_server.fhir.outcome import Issue, operation_outcome
+from fhir_server.fhir.temporal import instant
+from fhir_server.interactions.preconditions import etag
+from fhir_server.interactions.request import Reply, body_of
+
+
+def response_entry(reply: Reply, base_url: str) -> bytes:
+    """Status, location, etag, lastModified, outcome; the resource when the reply shows one."""
+    answer: dict[str, Any] = {"status": f"{reply.status} {HTTPStatus(reply.status).phrase}"}
+    version = reply.version
+    if reply.location is not None:
+        answer["location"] = f"{base_url}/{reply.location}"
+    if version is not None:
+        answer["etag"] = etag(version)
+        answer["lastModified"] = instant(version.updated)
+    outcome = _outcome(reply)
+    if outcome is not None:
+        answer["outcome"] = outcome
+        return bundle.response_entry(answer)
+    full_url = f"{base_url}/{version.type}/{version.id}" if version else None
+    return bundle.response_entry(answer, body_of(reply), full_url)
+
+
+def _outcome(reply: Reply) -> dict[str, Any] | None:
+    if reply.warnings:
+        issues = [Issue("warning", "incomplete", words) for words in reply.warnings]
+        return operation_outcome(issues)
+    content = reply.content
+    if isinstance(content, bytes) and content.startswith(b'{"resourceType":"OperationOutcome"'):
+        content = json_format.parse(content)
+    if isinstance(content, dict) and content.get("resourceType") == "OperationOutcome":
+        return content
+    return None

@@ -1,0 +1,33 @@
+"""create, and conditional create. https://hl7.org/fhir/R4/http.html#create"""
+
+from fhir_server.interactions.answering import written
+from fhir_server.interactions.context import Context
+from fhir_server.interactions.deciding import Decision
+from fhir_server.interactions.matching import match_one
+from fhir_server.interactions.preconditions import if_none_exist
+from fhir_server.interactions.request import Request
+from fhir_server.interactions.resources import resource_of
+from fhir_server.interactions.writing import Draft
+
+
+async def create(request: Request, context: Context) -> Decision:
+    """Store a new resource under an id of ours; with If-None-Exist only if nothing matches."""
+    resource = resource_of(request, context.definitions.resource_types)
+    type_ = resource["resourceType"]
+    guards = []
+    criteria = if_none_exist(request)
+    if criteria is not None:
+        match = await match_one(type_, criteria, context)
+        if match.version is not None:
+            found = match.version
+            return Decision(
+                lambda _: written(request, found, 200, default="representation"), existing=found
+            )
+        guards.append(match.guard)
+    draft = Draft(type_, context.ids.new_id(), "POST", resource)
+
+    return Decision(
+        lambda versions: written(request, versions[0], 201, default="representation"),
+        [draft],
+        guards,
+    )

@@ -1,0 +1,116 @@
+"""history of a resource, a type, the whole server. https://hl7.org/fhir/R4/http.html#history"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fhir_server.errors import BadRequest, NotFound, UnknownParameter
+from fhir_server.fhir import bundle
+from fhir_server.fhir.temporal import Span, instant, span
+from fhir_server.interactions.answering import link
+from fhir_server.interactions.context import Context
+from fhir_server.interactions.preconditions import etag
+from fhir_server.interactions.request import Reply, Request
+from fhir_server.search.clause import shown
+from fhir_server.search.controls import FORMATTING
+from fhir_server.search.paging import PAGE_PARAMETER, query_digest
+from fhir_server.storage.versions import HistoryPosition, Position, Version
+
+_STATUS = {"POST": "201 Created", "DELETE": "204 No Content"}
+_PARAMETERS = ("_since", "_at", "_count", PAGE_PARAMETER)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the query of a history says."""
+
+    since: int | None
+    at: tuple[int, int] | None
+    count: int
+    after: HistoryPosition | None
+    pairs: Sequence[tuple[str, str]]
+    """For links: without the place."""
+
+
+async def history(request: Request, context: Context) -> Reply:
+    """Versions, newest first, deletions included; NotFound if the resource never was."""
+    path = [segment for segment in request.path if segment != "_history"]
+    type_ = path[0] if path else None
+    id_ = path[1] if len(path) > 1 else None
+    asked = _asked(request, context)
+    if type_ and id_ and await context.repository.current(type_, id_) is None:
+        raise NotFound(f"There is no {type_}/{id_}.")
+    versions = await context.repository.history(
+        type_, id_, since=asked.since, at=asked.at, after=asked.after, limit=asked.count + 1
+    )
+    shown = versions[: asked.count]
+    entries = [_entry(version, context.base_url) for version in shown]
+    links = _links(request, context, asked, versions)
+    return Reply(200, content=bundle.history(entries, links))
+
+
+def _entry(version: Version, base_url: str) -> bytes:
+    full_url = f"{base_url}/{version.type}/{version.id}"
+    url = version.type if version.method == "POST" else f"{version.type}/{version.id}"
+    created = version.number == 1
+    answer = {
+        "status": _STATUS.get(version.method, "201 Created" if created else "200 OK"),
+        "etag": etag(version),
+        "lastModified": instant(version.updated),
+    }
+    asked = {"method": version.method, "url": url}
+    return bundle.history_entry(full_url, version.content, asked, answer)
+
+
+def _links(
+    request: Request, context: Context, asked: _Asked, versions: Sequence[Version]
+) -> dict[str, str]:
+    url = f"{context.base_url}/{'/'.join(request.path)}"
+    links = {"self": link(url, request.query)}
+    if len(versions) > asked.count:
+        last = versions[asked.count - 1]
+        place = context.cursors.seal(
+            Position(last.updated, last.ordinal), query_digest("/".join(request.path), asked.pairs)
+        )
+        links["next"] = link(url, [*asked.pairs, (PAGE_PARAMETER, place)])
+    return links
+
+
+def _asked(request: Request, context: Context) -> _Asked:
+    since, at, after = None, None, None
+    count, page = context.policy.history_count, None
+    pairs = []
+    for name, value in request.query:
+        if name == "_since":
+            since = _span("_since", value, context).first
+        elif name == "_at":
+            at = _span("_at", value, context)
+        elif name == "_count":
+            count = _count(value, context.policy.most_count)
+        elif name == PAGE_PARAMETER:
+            page = value
+        elif name not in FORMATTING:
+            raise UnknownParameter(
+                f"{shown(name)} is not a parameter of history; {', '.join(_PARAMETERS)} are."
+            )
+        if name != PAGE_PARAMETER:
+            pairs.append((name, value))
+    if page is not None:
+        place = context.cursors.open(page, query_digest("/".join(request.path), pairs))
+        # Updated and ordinal name one version: within a resource, updated strictly rises.
+        after = HistoryPosition(place.value, place.ordinal, 0)
+    return _Asked(since, (at.first, at.last) if at else None, count, after, pairs)
+
+
+def _span(name: str, value: str, context: Context) -> Span:
+    try:
+        return span(value, context.zone)
+    except ValueError:
+        raise BadRequest(
+            f"{name} is a date or time such as 2024-05-01T12:00:00Z, not {shown(value)!r}."
+        ) from None
+
+
+def _count(value: str, most: int) -> int:
+    if not (value.isascii() and value.isdigit() and int(value[:10]) > 0):
+        raise BadRequest(f"_count is a number from 1 to {most}, not {shown(value)!r}.")
+    return min(int(value[:10]), most)

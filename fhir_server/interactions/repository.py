@@ -1,0 +1,103 @@
+"""Repository: the only door to resources, made for one caller.
+
+Every interaction reads and writes through it; nothing else but `system.py` holds a store.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fhir_server.errors import Gone, NotFound, TimedOut
+from fhir_server.interactions.request import Resource
+from fhir_server.interactions.writing import Draft, Stamp
+from fhir_server.storage.base import DeadlineExceeded, Store
+from fhir_server.storage.query import Driver, Guard, Plan
+from fhir_server.storage.versions import HistoryPosition, Page, Version
+
+_TOO_SLOW = "The search took longer than allowed; add a condition that narrows it."
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    store: Store
+    stamp: Stamp
+
+    async def current(self, type_: str, id_: str) -> Version | None:
+        """The current version, a deletion included; None if there never was one."""
+        return await self.store.get(type_, id_)
+
+    async def current_many(self, type_: str, ids: Sequence[str]) -> Mapping[str, Version]:
+        return await self.store.get_many(type_, ids)
+
+    async def read(self, type_: str, id_: str) -> Version:
+        """The current version; NotFound if never stored, Gone if deleted."""
+        version = await self.store.get(type_, id_)
+        if version is None:
+            raise NotFound(f"There is no {type_}/{id_}.")
+        if version.content is None:
+            raise _gone(version)
+        return version
+
+    async def vread(self, type_: str, id_: str, number: int) -> Version:
+        """One version; NotFound if there is none of that number, Gone if it is a deletion."""
+        version = await self.store.get_version(type_, id_, number)
+        if version is None:
+            raise NotFound(f"There is no version {number} of {type_}/{id_}.")
+        if version.content is None:
+            raise _gone(version)
+        return version
+
+    async def history(
+        self,
+        type_: str | None,
+        id_: str | None,
+        *,
+        since: int | None,
+        at: tuple[int, int] | None,
+        after: HistoryPosition | None,
+        limit: int,
+    ) -> Sequence[Version]:
+        """Versions, newest first; see `Store.history`."""
+        try:
+            return await self.store.history(
+                type_, id_, since=since, at=at, after=after, limit=limit
+            )
+        except DeadlineExceeded:
+            raise TimedOut("The history took longer than allowed; narrow it by _since.") from None
+
+    async def find(self, plan: Plan) -> Page:
+        try:
+            return await self.store.find(plan)
+        except DeadlineExceeded:
+            raise TimedOut(_TOO_SLOW) from None
+
+    async def find_ids(self, plan: Plan) -> Sequence[str]:
+        try:
+            return await self.store.find_ids(plan)
+        except DeadlineExceeded:
+            raise TimedOut(_TOO_SLOW) from None
+
+    async def count(self, plan: Plan, cap: int | None = None) -> tuple[int, bool]:
+        try:
+            return await self.store.count(plan, cap)
+        except DeadlineExceeded:
+            raise TimedOut(_TOO_SLOW) from None
+
+    async def estimate(self, type_: str, driver: Driver | None) -> int:
+        return await self.store.estimate(type_, driver)
+
+    async def commit(
+        self, drafts: Sequence[Draft], guards: Sequence[Guard] = ()
+    ) -> Sequence[Version]:
+        """Stamp and store all drafts or none. Raises storage's Conflict and GuardFailed."""
+        changes = await self.stamp.changes(drafts)
+        await self.store.commit(changes, guards)
+        return [change.version for change in changes]
+
+
+def _gone(version: Version) -> Gone:
+    error = Gone(f"{version.type}/{version.id} was deleted in version {version.number}.")
+    error.headers["etag"] = f'W/"{version.number}"'
+    return error
+
+
+__all__ = ["Repository", "Resource"]

@@ -1,0 +1,90 @@
+"""From method and path to an interaction, and carrying it out.
+
+https://hl7.org/fhir/R4/http.html#summary
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from fhir_server.errors import MethodNotAllowed, NotFound
+from fhir_server.interactions.context import Context
+from fhir_server.interactions.deciding import Decide, carry_out
+from fhir_server.interactions.request import Reply, Request
+
+_PLACES = frozenset({"metadata", "_history", "_search"})
+"""First or second segments that are not a type or an id."""
+
+Answer = Callable[[Request, Context], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """One verb at one shape of path; it either answers at once or decides what to write."""
+
+    name: str
+    method: str
+    path: str
+    answer: Answer | None = None
+    decide: Decide | None = None
+
+
+class Table:
+    """All interactions, found by method and shape of path."""
+
+    def __init__(self, interactions: Iterable[Interaction]) -> None:
+        self.interactions = tuple(interactions)
+        self._rows = {(row.method, row.path): row for row in self.interactions}
+        for row in self.interactions:
+            if row.method == "GET":
+                self._rows["HEAD", row.path] = row
+
+    def find(self, request: Request, context: Context) -> Interaction:
+        """The interaction asked for; NotFound or MethodNotAllowed when there is none."""
+        path = request.path
+        shape = _shape(path)
+        row = self._rows.get((request.method, shape))
+        if "[type]" in shape and path[0] not in context.definitions.resource_types:
+            raise NotFound(f"{path[0][:64]!r} is not a resource type of FHIR R4.")
+        if row is None:
+            raise self._refusal(request.method, shape, path)
+        return row
+
+    async def perform(self, request: Request, context: Context) -> Reply:
+        """Find the interaction and carry it out."""
+        return await perform(self.find(request, context), request, context)
+
+    def _refusal(self, method: str, shape: str, path: Sequence[str]) -> Exception:
+        allowed = sorted(m for m, row in self._rows if row == shape)
+        if not allowed:
+            return NotFound(f"There is nothing at {'/'.join(path)[:200]!r}.")
+        error = MethodNotAllowed(f"{method} is not possible here; {', '.join(allowed)} is.")
+        error.headers["allow"] = ", ".join(allowed)
+        return error
+
+
+async def perform(interaction: Interaction, request: Request, context: Context) -> Reply:
+    """Answer a reading interaction; decide and commit a writing one."""
+    if interaction.answer is not None:
+        return await interaction.answer(request, context)
+    decide = interaction.decide
+    assert decide is not None  # noqa: S101 -- a row has one of the two; a test holds it
+    return await carry_out(lambda: decide(request, context), context)
+
+
+def _shape(path: Sequence[str]) -> str:
+    match path:
+        case [_, place] if place not in _PLACES:
+            return "[type]/[id]"
+        case [place] if place in _PLACES:
+            return place
+        case [_]:
+            return "[type]"
+        case [_, place]:
+            return f"[type]/{place}"
+        case [_, _, "_history"]:
+            return "[type]/[id]/_history"
+        case [_, _, "_history", _]:
+            return "[type]/[id]/_history/[vid]"
+        case []:
+            return ""
+    return "/".join(path)

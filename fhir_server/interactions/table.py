@@ -1,0 +1,36 @@
+"""The whole REST surface, a row for each interaction.
+
+https://hl7.org/fhir/R4/http.html
+
+HTTP, bundle entries, the command line and tests all enter here. HEAD is GET without a body.
+"""
+
+from fhir_server.interactions.bundle import bundle
+from fhir_server.interactions.capabilities import capabilities
+from fhir_server.interactions.create import create
+from fhir_server.interactions.delete import conditional_delete, delete
+from fhir_server.interactions.history import history
+from fhir_server.interactions.read import read
+from fhir_server.interactions.routing import Interaction, Table
+from fhir_server.interactions.search import search
+from fhir_server.interactions.update import conditional_update, update
+from fhir_server.interactions.vread import vread
+
+TABLE = Table(
+    [
+        Interaction("capabilities", "GET", "metadata", answer=capabilities),
+        Interaction("read", "GET", "[type]/[id]", answer=read),
+        Interaction("vread", "GET", "[type]/[id]/_history/[vid]", answer=vread),
+        Interaction("update", "PUT", "[type]/[id]", decide=update),
+        Interaction("delete", "DELETE", "[type]/[id]", decide=delete),
+        Interaction("history-instance", "GET", "[type]/[id]/_history", answer=history),
+        Interaction("create", "POST", "[type]", decide=create),
+        Interaction("conditional-update", "PUT", "[type]", decide=conditional_update),
+        Interaction("conditional-delete", "DELETE", "[type]", decide=conditional_delete),
+        Interaction("search-type", "GET", "[type]", answer=search),
+        Interaction("search-type", "POST", "[type]/_search", answer=search),
+        Interaction("history-type", "GET", "[type]/_history", answer=history),
+        Interaction("history-system", "GET", "_history", answer=history),
+        Interaction("bundle", "POST", "", answer=bundle),
+    ]
+)

@@ -1,0 +1,65 @@
+"""Names of elements that hold a uri, by which a transaction knows what may be a link.
+
+https://hl7.org/fhir/R4/http.html#trules
+
+A test holds the list to the definitions; written out it costs nothing at start.
+"""
+
+URI_ELEMENTS = frozenset(
+    {
+        "address",
+        "authority",
+        "authorizationUrl",
+        "code",
+        "contentReference",
+        "defaultValueOid",
+        "defaultValueUri",
+        "defaultValueUrl",
+        "defaultValueUuid",
+        "definition",
+        "definitionUri",
+        "derivedFromUri",
+        "detail",
+        "endpoint",
+        "eventUri",
+        "fixedOid",
+        "fixedUri",
+        "fixedUrl",
+        "fixedUuid",
+        "fullUrl",
+        "identifier",
+        "implicitRules",
+        "instantiates",
+        "instantiatesUri",
+        "issuer",
+        "jurisdiction",
+        "link",
+        "location",
+        "moduleUri",
+        "nameUrl",
+        "onlineInformation",
+        "patternOid",
+        "patternUri",
+        "patternUrl",
+        "patternUuid",
+        "policy",
+        "property",
+        "protocol",
+        "reference",
+        "relativePath",
+        "rendering",
+        "source",
+        "sourceUri",
+        "system",
+        "target",
+        "targetUri",
+        "type",
+        "uri",
+        "url",
+        "valueOid",
+        "valueUri",
+        "valueUrl",
+        "valueUuid",
+    }
+)
+"""Every element name that anywhere in R4 is of type uri, url, oid or uuid."""

@@ -1,0 +1,115 @@
+"""The running system on one page: every long-lived component, built and closed once."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+
+from fhir_server.config import Settings
+from fhir_server.definitions.registry import load_definitions
+from fhir_server.fhir import json_format
+from fhir_server.interactions.capabilities import capability_statement
+from fhir_server.interactions.context import Context, Policy
+from fhir_server.interactions.failures import failed
+from fhir_server.interactions.repository import Repository
+from fhir_server.interactions.request import Reply, Request
+from fhir_server.interactions.table import TABLE
+from fhir_server.interactions.writing import Stamp
+from fhir_server.kit.clock import Clock, SystemClock
+from fhir_server.kit.ids import TimeOrderedIds
+from fhir_server.observability.metrics import Metrics
+from fhir_server.search.indexing import Indexer
+from fhir_server.search.paging import Cursors
+from fhir_server.search.query_string import Limits
+from fhir_server.search.searching import Searching, Sizes
+from fhir_server.storage.base import KeyValue
+from fhir_server.storage.opening import Backend, open_backend
+
+_STORE_PATIENCE = 2.0
+"""Seconds after which a store that does not answer makes the process not ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    settings: Settings
+    backend: Backend
+    context: Context
+    metrics: Metrics
+
+    async def handle(self, request: Request) -> Reply:
+        """Carry out one request; an error becomes its reply."""
+        try:
+            return await TABLE.perform(request, self.context)
+        except Exception as error:  # noqa: BLE001 -- every failure is answered
+            return failed(error)
+
+    async def store_answers(self) -> bool:
+        """Whether the store can be read just now."""
+        try:
+            async with asyncio.timeout(_STORE_PATIENCE):
+                await self.backend.key_value.get("system", "page-key")
+        except Exception:  # noqa: BLE001 -- whatever the reason: it does not answer
+            return False
+        return True
+
+
+@asynccontextmanager
+async def open_system(settings: Settings, clock: Clock | None = None) -> AsyncIterator[System]:
+    """The system, opened; closed again at the end. Storage's StoreError if it cannot be."""
+    clock = clock or SystemClock()
+    metrics = Metrics()
+    async with open_backend(
+        settings.store_url, settings.data, clock=clock, deadline=settings.request_deadline
+    ) as backend:
+        context = await _context(settings, backend, clock)
+        yield System(settings, backend, context, metrics)
+
+
+async def _context(settings: Settings, backend: Backend, clock: Clock) -> Context:
+    definitions, base_url = load_definitions(), settings.fhir_base
+    ids = TimeOrderedIds(clock)
+    indexer = Indexer(definitions, base_url)
+    page_key = await _page_key(backend.key_value)
+    started = clock.now()
+
+    @cache
+    def statement() -> bytes:
+        facts = backend.store.facts
+        return json_format.write(
+            capability_statement(context, started=started, facts=facts.warnings)
+        )
+
+    context = Context(
+        table=TABLE,
+        repository=Repository(backend.store, Stamp(clock, ids, indexer)),
+        definitions=definitions,
+        searching=Searching(
+            definitions,
+            base_url,
+            page_key,
+            limits=Limits(settings.max_parameters, settings.max_values),
+            sizes=Sizes(settings.page_size, settings.max_page_size),
+        ),
+        policy=Policy(
+            conditional_delete=settings.conditional_delete,
+            bundle_entries=settings.max_bundle_entries,
+            history_count=settings.page_size,
+            most_count=settings.max_page_size,
+        ),
+        base_url=base_url,
+        cursors=Cursors(page_key),
+        zone=settings.time_zone,
+        ids=ids,
+        statement=statement,
+    )
+    return context
+
+
+async def _page_key(key_value: KeyValue) -> bytes:
+    """The secret that seals page links, made once and shared by all processes of the store."""
+    await key_value.compare_and_set("system", "page-key", None, secrets.token_bytes(32))
+    key = await key_value.get("system", "page-key")
+    assert key is not None  # noqa: S101 -- it was just made, if it was not there
+    return key
