@@ -56,11 +56,13 @@ def links_in(resource: Resource, full_urls: Container[str] = ()) -> list[Link]:
             elif kind is dict:
                 nodes.append(value)
             elif kind is list:
-                for index, item in enumerate(value):
-                    if type(item) is dict:
-                        nodes.append(item)
-                    elif type(item) is str and item in full_urls and name in URI_ELEMENTS:
-                        links.append(Link(value, index, item))
+                nodes.extend(item for item in value if type(item) is dict)
+                if name in URI_ELEMENTS:
+                    links += [
+                        Link(value, i, item)
+                        for i, item in enumerate(value)
+                        if type(item) is str and item in full_urls
+                    ]
     return links
 
 
