@@ -25,7 +25,7 @@ from fhir_server.search.paging import Cursors
 from fhir_server.search.query_string import Limits
 from fhir_server.search.searching import Searching, Sizes
 from fhir_server.storage.base import KeyValue
-from fhir_server.storage.opening import Backend, open_backend
+from fhir_server.storage.opening import Storage, open_store
 
 _STORE_PATIENCE = 2.0
 """Seconds after which a store that does not answer makes the process not ready."""
@@ -34,7 +34,7 @@ _STORE_PATIENCE = 2.0
 @dataclass(frozen=True, slots=True)
 class System:
     settings: Settings
-    backend: Backend
+    storage: Storage
     context: Context
     metrics: Metrics
 
@@ -49,7 +49,7 @@ class System:
         """Whether the store can be read just now."""
         try:
             async with asyncio.timeout(_STORE_PATIENCE):
-                await self.backend.key_value.get("system", "page-key")
+                await self.storage.key_value.get("system", "page-key")
         except Exception:  # noqa: BLE001 -- whatever the reason: it does not answer
             return False
         return True
@@ -60,30 +60,30 @@ async def open_system(settings: Settings, clock: Clock | None = None) -> AsyncIt
     """The system, opened; closed again at the end. Storage's StoreError if it cannot be."""
     clock = clock or SystemClock()
     metrics = Metrics()
-    async with open_backend(
-        settings.store_url, settings.data, clock=clock, deadline=settings.request_deadline
-    ) as backend:
-        context = await _context(settings, backend, clock)
-        yield System(settings, backend, context, metrics)
+    storage = await open_store(settings.store_url, clock=clock, deadline=settings.request_deadline)
+    try:
+        yield System(settings, storage, await _context(settings, storage, clock), metrics)
+    finally:
+        await storage.store.close()
 
 
-async def _context(settings: Settings, backend: Backend, clock: Clock) -> Context:
+async def _context(settings: Settings, storage: Storage, clock: Clock) -> Context:
     definitions, base_url = load_definitions(), settings.fhir_base
     ids = TimeOrderedIds(clock)
     indexer = Indexer(definitions, base_url)
-    page_key = await _page_key(backend.key_value)
+    page_key = await _page_key(storage.key_value)
     started = clock.now()
 
     @cache
     def statement() -> bytes:
-        facts = backend.store.facts
+        facts = storage.store.facts
         return json_format.write(
             capability_statement(context, started=started, facts=facts.warnings)
         )
 
     context = Context(
         table=TABLE,
-        repository=Repository(backend.store, Stamp(clock, ids, indexer)),
+        repository=Repository(storage.store, Stamp(clock, ids, indexer)),
         definitions=definitions,
         searching=Searching(
             definitions,
