@@ -1,0 +1,131 @@
+"""The tables of the file, and how a connection to it is made.
+
+`resources` holds every current version, `history` the superseded ones. `keys`, `drivers` and
+`intervals` are posting lists: a term, then the ordinals of the live versions that carry it.
+A type is a small number (`types`) wherever it stands in an index. Nothing outside this folder
+may know any of it.
+"""
+
+import sqlite3
+import time
+
+from fhir_server.storage.base import SCHEMA_VERSION, NewerSchema, StoreError
+
+BUSY_SECONDS = 10.0
+"""How long another process's write may be waited for."""
+
+_STATEMENTS = 512
+_PAGE_CACHE_KIB = 16_384
+_MAPPED_BYTES = 1 << 30
+
+_PRAGMAS = f"""
+PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)};
+PRAGMA synchronous = FULL;
+PRAGMA cache_size = -{_PAGE_CACHE_KIB};
+PRAGMA mmap_size = {_MAPPED_BYTES};
+PRAGMA temp_store = MEMORY;
+PRAGMA secure_delete = OFF;
+"""
+
+# `n` is declared INTEGER everywhere: an index on an untyped column cannot serve `x.n = r.n`.
+_TABLES = """
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS types (y INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS resources (
+    n INTEGER PRIMARY KEY,
+    y INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    updated INTEGER NOT NULL,
+    method TEXT NOT NULL,
+    start INTEGER NOT NULL,
+    stop INTEGER NOT NULL,
+    keys BLOB NOT NULL,
+    texts TEXT NOT NULL,
+    drivers BLOB NOT NULL,
+    spans BLOB NOT NULL,
+    content BLOB
+);
+CREATE UNIQUE INDEX IF NOT EXISTS resources_id ON resources (y, id);
+CREATE INDEX IF NOT EXISTS resources_updated ON resources (y, updated);
+CREATE INDEX IF NOT EXISTS resources_live ON resources (y) WHERE content IS NOT NULL;
+CREATE TABLE IF NOT EXISTS history (
+    n INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    y INTEGER NOT NULL,
+    updated INTEGER NOT NULL,
+    superseded INTEGER NOT NULL,
+    method TEXT NOT NULL,
+    content BLOB
+);
+CREATE UNIQUE INDEX IF NOT EXISTS history_version ON history (n, number);
+CREATE INDEX IF NOT EXISTS history_updated ON history (y, updated, n, number, superseded);
+CREATE TABLE IF NOT EXISTS keys (
+    y INTEGER NOT NULL, t NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (y, t, n)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS drivers (
+    y INTEGER NOT NULL, t NOT NULL, start INTEGER NOT NULL, n INTEGER NOT NULL,
+    PRIMARY KEY (y, t, start, n)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS intervals (
+    y INTEGER NOT NULL, t NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (y, t, n)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS records (
+    namespace TEXT NOT NULL, key TEXT NOT NULL, expires INTEGER, value BLOB NOT NULL,
+    PRIMARY KEY (namespace, key)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS records_expires ON records (expires) WHERE expires IS NOT NULL;
+"""
+
+
+def connect(path: str) -> sqlite3.Connection:
+    """A connection that commits by itself and may be closed by another thread."""
+    connection = sqlite3.connect(
+        path,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=_STATEMENTS,
+        timeout=BUSY_SECONDS,
+    )
+    connection.executescript(_PRAGMAS)
+    return connection
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Make the file ready: write-ahead logging and all tables; NewerSchema if it is too new."""
+    _use_write_ahead_log(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        _check_version(connection)
+        for statement in _TABLES.split(";"):
+            connection.execute(statement)
+        connection.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (SCHEMA_VERSION,))
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Two processes may make the same new file at once; SQLite does not wait there by itself."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise StoreError(f"the store's file cannot be opened: {error}") from error
+            time.sleep(0.01)
+            continue
+        if mode != "wal":
+            raise StoreError(f"the store's file cannot keep a write-ahead log, but {mode}")
+        return
+
+
+def _check_version(connection: sqlite3.Connection) -> None:
+    known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone()
+    if not known:
+        return
+    row = connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()
+    if row and row[0] > SCHEMA_VERSION:
+        raise NewerSchema(f"the file has schema {row[0]}, this program knows {SCHEMA_VERSION}")

@@ -1,0 +1,198 @@
+"""EmbeddedStore: versions and their terms in one SQLite file.
+
+Writes go to the writer's thread, point reads happen at once, whatever may scan is a query under
+a deadline. See `schema` for the tables and `render` for how a plan becomes SQL.
+"""
+
+# ruff: noqa: S608  all text here is ours and constant; what a caller gives is always a bound value
+
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from fhir_server.kit.clock import Clock, SystemClock
+from fhir_server.storage.base import Facts
+from fhir_server.storage.embedded import changes as writes
+from fhir_server.storage.embedded import history, schema
+from fhir_server.storage.embedded.conditions import Sql, among, sql
+from fhir_server.storage.embedded.reading import Readers
+from fhir_server.storage.embedded.render import VERSION_COLUMNS, counted, matches
+from fhir_server.storage.embedded.types import TypeNumbers
+from fhir_server.storage.embedded.writer import Writer
+from fhir_server.storage.query import By, Driver, Guard, Plan
+from fhir_server.storage.versions import Change, HistoryPosition, Page, Position, Version
+
+_ESTIMATE_MOST = 1000
+_ESTIMATE_SECONDS = 60.0
+_ESTIMATES = 10_000
+
+
+class EmbeddedStore:
+    """Open it on the event loop that will use it, and after any fork."""
+
+    def __init__(self, path: str, *, deadline: float = 15.0, clock: Clock | None = None) -> None:
+        """`deadline` is in seconds; `path` names the file, whose folder must exist."""
+        self.path = path
+        self.clock = clock or SystemClock()
+        self._deadline = deadline
+        self._types = TypeNumbers()
+        self._estimates: dict[tuple[str, Driver | None], tuple[float, int]] = {}
+
+    @property
+    def facts(self) -> Facts:
+        return Facts(f"SQLite {sqlite3.sqlite_version}", isolated=True)
+
+    @property
+    def writer(self) -> Writer:
+        """For what shares the file with this store."""
+        return self._writer
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For point reads on the event loop, of what shares the file with this store."""
+        return self._readers.connection
+
+    async def query(self, statement: Sql) -> Sequence[Sequence[Any]]:
+        """Rows of a query under the deadline, for what shares the file with this store."""
+        return await self._readers.rows(statement)
+
+    async def open(self) -> None:
+        connection = schema.connect(self.path)
+        try:
+            schema.prepare(connection)
+        finally:
+            connection.close()
+        self._writer = Writer(self.path, self._types)
+        self._writer.start()
+        self._readers = Readers(self.path, self._deadline)
+
+    async def close(self) -> None:
+        self._readers.close()
+        self._writer.stop()
+
+    async def get(self, type_: str, id_: str) -> Version | None:
+        y = self._number(type_)
+        if y is None:
+            return None
+        row = self.connection.execute(_GET, (y, id_)).fetchone()
+        return None if row is None else Version(type_, *row)
+
+    async def get_many(self, type_: str, ids: Sequence[str]) -> Mapping[str, Version]:
+        y = self._number(type_)
+        if y is None:
+            return {}
+        rows = await self._readers.rows(
+            sql(
+                Sql(f"SELECT {VERSION_COLUMNS} FROM resources r WHERE r.y = ? AND ", (y,)),
+                among("r.id", ids),
+            )
+        )
+        return {row[0]: Version(type_, *row) for row in rows}
+
+    async def get_version(self, type_: str, id_: str, number: int) -> Version | None:
+        current = await self.get(type_, id_)
+        if current is None or current.number == number:
+            return current
+        row = self.connection.execute(_GET_SUPERSEDED, (current.ordinal, number)).fetchone()
+        return None if row is None else Version(type_, id_, number, current.ordinal, *row)
+
+    async def history(
+        self,
+        type_: str | None = None,
+        id_: str | None = None,
+        *,
+        since: int | None = None,
+        at: tuple[int, int] | None = None,
+        after: HistoryPosition | None = None,
+        limit: int = 50,
+    ) -> Sequence[Version]:
+        wanted = history.Selection(since, at, after, limit)
+        names = self._types.all(self.connection)
+        numbers = [y for y, name in names.items() if type_ in (None, name)]
+        if not numbers:
+            return []
+        if id_ is None:
+            statement = history.of_types(numbers, wanted)
+        else:
+            statement = history.of_instance(numbers[0], id_, wanted)
+        rows = await self._readers.rows(statement)
+        return [Version(names[row[6]], *row[:6]) for row in rows]
+
+    async def commit(self, changes: Sequence[Change], guards: Sequence[Guard] = ()) -> None:
+        prepared = writes.prepared(changes)
+        await self._writer.run(lambda transaction: writes.commit(transaction, prepared, guards))
+
+    async def find(self, plan: Plan) -> Page:
+        y = self._number(plan.type)
+        if y is None or plan.limit < 1:
+            return Page([], None)
+        one_more = replace(plan, limit=plan.limit + 1)
+        rows = await self._readers.rows(matches(one_more, y, f"{VERSION_COLUMNS}, r.start"))
+        shown = rows[: plan.limit]
+        versions = [Version(plan.type, *row[:6]) for row in shown]
+        return Page(versions, _position(plan, shown[-1]) if len(rows) > plan.limit else None)
+
+    async def find_ids(self, plan: Plan) -> Sequence[str]:
+        y = self._number(plan.type)
+        if y is None:
+            return []
+        return [id_ for (id_,) in await self._readers.rows(matches(plan, y, "r.id"))]
+
+    async def count(self, plan: Plan, cap: int | None = None) -> tuple[int, bool]:
+        y = self._number(plan.type)
+        if y is None:
+            return 0, True
+        most = -1 if cap is None else cap + 1
+        ((number,),) = await self._readers.rows(counted(plan, y, most))
+        return (number, True) if cap is None or number <= cap else (cap, False)
+
+    async def estimate(self, type_: str, driver: Driver | None) -> int:
+        now = time.monotonic()
+        until, number = self._estimates.get((type_, driver), (0.0, 0))
+        if until < now:
+            number, _ = await self.count(Plan(type_, driver), _ESTIMATE_MOST)
+            if len(self._estimates) >= _ESTIMATES:
+                self._estimates.clear()
+            self._estimates[type_, driver] = (now + _ESTIMATE_SECONDS, number)
+        return number
+
+    async def scan(self, type_: str, after: str = "", limit: int = 1000) -> Sequence[Version]:
+        y = self._number(type_)
+        if y is None:
+            return []
+        rows = await self._readers.rows(Sql(_SCAN, (y, after, limit)))
+        return [Version(type_, *row) for row in rows]
+
+    async def retag(self, changes: Sequence[Change]) -> int:
+        prepared = writes.prepared(changes)
+        return await self._writer.run(lambda transaction: writes.retag(transaction, prepared))
+
+    async def counts(self) -> Mapping[str, int]:
+        names = self._types.all(self.connection)
+        return {names[y]: number for y, number in await self._readers.rows(Sql(_COUNTS))}
+
+    async def purge(self, type_: str, id_: str) -> bool:
+        return await self._writer.run(lambda transaction: writes.purge(transaction, type_, id_))
+
+    def _number(self, type_: str) -> int | None:
+        return self._types.number(self.connection, type_)
+
+
+_GET = f"SELECT {VERSION_COLUMNS} FROM resources r WHERE r.y = ? AND r.id = ?"
+_GET_SUPERSEDED = "SELECT updated, method, content FROM history WHERE n = ? AND number = ?"
+_SCAN = (
+    f"SELECT {VERSION_COLUMNS} FROM resources r INDEXED BY resources_id"
+    " WHERE r.y = ? AND r.id > ? AND r.content IS NOT NULL ORDER BY r.id LIMIT ?"
+)
+_COUNTS = (
+    "SELECT y, count(*) FROM resources INDEXED BY resources_live"
+    " WHERE content IS NOT NULL GROUP BY y"
+)
+
+
+def _position(plan: Plan, row: Sequence[Any]) -> Position:
+    ordinal = row[2]
+    values = {By.ORDINAL: ordinal, By.START: row[6], By.UPDATED: row[3]}
+    return Position(values[plan.order.by], ordinal)

@@ -1,0 +1,158 @@
+"""The one thread that writes: jobs that wait at the same time become durable together.
+
+Each job checks before it changes anything, so that a refused one leaves no trace and the rest
+of its group goes on. When something unexpected happens the group is rolled back and its jobs
+are tried one by one: only the guilty one fails.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from fhir_server.storage.base import Conflict, DeadlineExceeded, GuardFailed, StoreError
+from fhir_server.storage.embedded.schema import BUSY_SECONDS, connect
+from fhir_server.storage.embedded.transaction import Transaction
+from fhir_server.storage.embedded.types import TypeNumbers
+
+T = TypeVar("T")
+Work = Callable[[Transaction], T]
+
+REFUSALS = (Conflict, GuardFailed, DeadlineExceeded)
+"""What a job raises before it has changed anything."""
+
+_GROUP = 256
+_IDLE_SECONDS = 0.2
+_LOG_PAGES = 16_384
+
+
+class _Job(NamedTuple):
+    work: Work[Any]
+    future: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+
+
+class _Outcome(NamedTuple):
+    result: Any = None
+    error: Exception | None = None
+
+
+class Writer:
+    def __init__(self, path: str, types: TypeNumbers) -> None:
+        self._path = path
+        self._types = types
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
+        self._closed = False
+
+    def start(self) -> None:
+        self._connection = connect(self._path)
+        self._connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what waits, then end the thread."""
+        self._closed = True
+        self._jobs.put(None)
+        self._thread.join()
+        self._connection.close()
+
+    async def run(self, work: Work[T]) -> T:
+        """What the work returned, once it is durable. It may be done twice, so it keeps no state.
+
+        A caller that is cancelled meanwhile does not learn whether it was done.
+        """
+        if self._closed:
+            raise StoreError("the store is closed")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._jobs.put(_Job(work, future, loop))
+        return await future
+
+    def _serve(self) -> None:
+        unsettled = False
+        while True:
+            try:
+                first = self._jobs.get(timeout=_IDLE_SECONDS if unsettled else None)
+            except queue.Empty:
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                unsettled = False
+                continue
+            group, ended = self._waiting(first)
+            if group:
+                _deliver(group, self._write(group))
+                unsettled = True
+            if ended:
+                return
+
+    def _waiting(self, job: _Job | None) -> tuple[list[_Job], bool]:
+        """This job and those behind it; True when the end is among them."""
+        group: list[_Job] = []
+        try:
+            while job is not None:
+                group.append(job)
+                if len(group) == _GROUP:
+                    return group, False
+                job = self._jobs.get_nowait()
+        except queue.Empty:
+            return group, False
+        return group, True
+
+    def _write(self, group: Sequence[_Job]) -> list[_Outcome]:
+        transaction = Transaction(self._connection, self._types)
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            return [_Outcome(error=_cannot_begin(error))] * len(group)
+        try:
+            outcomes = [_attempt(job, transaction) for job in group]
+            transaction.flush()
+            self._connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001  whatever it is, it belongs to one of the jobs
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            if len(group) == 1:
+                return [_Outcome(error=_unexpected(error))]
+            return [self._write([job])[0] for job in group]
+        return outcomes
+
+
+def _attempt(job: _Job, transaction: Transaction) -> _Outcome:
+    try:
+        return _Outcome(job.work(transaction))
+    except REFUSALS as refusal:
+        return _Outcome(error=refusal)
+
+
+def _cannot_begin(error: sqlite3.OperationalError) -> StoreError:
+    if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+        return StoreError(f"another process kept the store locked for {BUSY_SECONDS:.0f} s")
+    return StoreError(f"the store cannot be written: {error}")
+
+
+def _unexpected(error: Exception) -> Exception:
+    if isinstance(error, sqlite3.Error):
+        return StoreError(f"the store cannot be written: {error}")
+    return error
+
+
+def _deliver(group: Sequence[_Job], outcomes: Sequence[_Outcome]) -> None:
+    """Wake each event loop once for all its jobs."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Job, _Outcome]]] = {}
+    for job, outcome in zip(group, outcomes, strict=True):
+        by_loop.setdefault(job.loop, []).append((job, outcome))
+    for loop, done in by_loop.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_resolve, done)
+
+
+def _resolve(done: Sequence[tuple[_Job, _Outcome]]) -> None:
+    for job, outcome in done:
+        if job.future.done():
+            continue
+        if outcome.error is None:
+            job.future.set_result(outcome.result)
+        else:
+            job.future.set_exception(outcome.error)
