@@ -6,8 +6,6 @@
 
 # ruff: noqa: PLC0415  nobody pays for, or needs, the driver of a backend that is not chosen
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,51 +15,52 @@ from fhir_server.storage.base import BlobStore, KeyValue, Store, StoreError
 from fhir_server.storage.folder_blobs import FolderBlobs
 
 _DATABASE = "fhir"
-_BLOBS = "blobs"
 
 
 @dataclass(frozen=True, slots=True)
-class Backend:
-    """The parts share what they keep data in, and live as long as the store is open."""
+class Storage:
+    """The parts share what they keep data in; closing the store closes all of them."""
 
     store: Store
     key_value: KeyValue
     blobs: BlobStore
 
 
-@asynccontextmanager
-async def open_backend(
-    url: str, folder: Path, *, deadline: float = 15.0, clock: Clock | None = None
-) -> AsyncIterator[Backend]:
-    """What `url` names, open; closed again at the end. StoreError when it names nothing known.
+async def open_store(
+    url: str,
+    *,
+    blobs: Path | None = None,
+    deadline: float = 15.0,
+    clock: Clock | None = None,
+) -> Storage:
+    """What `url` names, open; StoreError when it names nothing known.
 
-    `folder` takes the content of an embedded store. `deadline` of a query is in seconds.
+    `blobs` is the folder for the content of an embedded store; without it, one beside its file.
+    `deadline` of a query is in seconds.
     """
     clock = clock or SystemClock()
     scheme, _, rest = url.partition(":")
     if scheme == "sqlite" and rest:
-        backend = _embedded(Path(rest), folder, deadline, clock)
+        storage = _embedded(Path(rest), blobs, deadline, clock)
     elif scheme in {"mongodb", "mongodb+srv"}:
-        backend = _mongo(url, deadline, clock)
+        storage = _mongo(url, deadline, clock)
     else:
         raise StoreError("a store is named sqlite:PATH or mongodb://HOST/DATABASE")
-    await backend.store.open()
-    try:
-        yield backend
-    finally:
-        await backend.store.close()
+    await storage.store.open()
+    return storage
 
 
-def _embedded(path: Path, folder: Path, deadline: float, clock: Clock) -> Backend:
+def _embedded(path: Path, blobs: Path | None, deadline: float, clock: Clock) -> Storage:
     from fhir_server.storage.embedded import EmbeddedKeyValue, EmbeddedStore
 
     path.parent.mkdir(parents=True, exist_ok=True)
     store = EmbeddedStore(str(path), deadline=deadline, clock=clock)
-    return Backend(store, EmbeddedKeyValue(store), FolderBlobs(folder / _BLOBS))
+    content = blobs or path.with_name(f"{path.name}-blobs")
+    return Storage(store, EmbeddedKeyValue(store), FolderBlobs(content))
 
 
-def _mongo(url: str, deadline: float, clock: Clock) -> Backend:
+def _mongo(url: str, deadline: float, clock: Clock) -> Storage:
     from fhir_server.storage.mongo import MongoBlobs, MongoKeyValue, MongoStore
 
     store = MongoStore(url, urlsplit(url).path.strip("/") or _DATABASE, deadline=deadline)
-    return Backend(store, MongoKeyValue(store, clock), MongoBlobs(store))
+    return Storage(store, MongoKeyValue(store, clock), MongoBlobs(store))
