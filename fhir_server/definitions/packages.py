@@ -52,10 +52,11 @@ class Package:
     def __init__(self, path: Path) -> None:
         """Raises FileNotFoundError, or ValueError when the file is not a package."""
         with path.open("rb") as file:
+            head = file.read(_HEAD.size)
+            if not head.startswith(_MAGIC):
+                raise ValueError(f"{path} is not a package of definitions, or of another version")
             self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        magic, index_length, dictionary_length = _HEAD.unpack_from(self._bytes)
-        if magic != _MAGIC:
-            raise ValueError(f"{path} is not a package of definitions, or of another version")
+        _, index_length, dictionary_length = _HEAD.unpack(head)
         dictionary_at = _HEAD.size + index_length
         self._frames_at = dictionary_at + dictionary_length
         self._dictionary = zstandard.ZstdCompressionDict(

@@ -76,7 +76,10 @@ class Definitions:
         return None if entry is None else self._read(entry)
 
     def expansion(self, url: str, version: str | None = None) -> dict[str, Any] | None:
-        """The published expansion (ValueSet.expansion) of a value set, where there is one."""
+        """The published expansion (ValueSet.expansion) of a value set, where there is one.
+
+        An extension `valueset-toocostly` marks those that are only a part.
+        """
         entry = self._entry(url, version)
         ready = entry and self._package.section(EXPANSION).get(entry.id)
         return self._read(ready) if ready else None
@@ -91,12 +94,12 @@ class Definitions:
         return sorted(entry.url for entry in entries if entry.url is not None)
 
     def _entry(self, canonical: str, version: str | None) -> Entry | None:
-        url, _, stated = canonical.partition("|")
+        entry, stated = self._package.canonical(canonical), ""
+        if entry is None:  # only now: some published urls have a | of their own
+            url, _, stated = canonical.rpartition("|")
+            entry = self._package.canonical(url)
         wanted = version or stated or None
-        entry = self._package.canonical(url)
-        if entry is None or wanted not in {None, entry.version}:
-            return None
-        return entry
+        return None if entry is None or wanted not in {None, entry.version} else entry
 
     def _read(self, entry: Entry) -> dict[str, Any]:
         resource: dict[str, Any] = self._decode(self._package.read(entry))
@@ -131,8 +134,12 @@ class Definitions:
 def load_definitions(folder: Path = R4) -> Definitions:
     """Open a package and load its tables: some 20 milliseconds, some 10 megabytes.
 
-    Raises FileNotFoundError, or ValueError when the files are not of this version.
+    Raises FileNotFoundError; ValueError or msgspec.ValidationError when the files were packed
+    by other versions of this code.
     """
+    return Definitions(Package(folder / PACKAGE), read_tables(folder))
+
+
+def read_tables(folder: Path) -> Tables:
     packed = (folder / TABLES).read_bytes()
-    tables = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(packed), type=Tables)
-    return Definitions(Package(folder / PACKAGE), tables)
+    return msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(packed), type=Tables)
