@@ -1,0 +1,71 @@
+"""The catalog: every search parameter of a type compiled, and which of them need entries.
+
+Compiled when a type is first asked about, a few milliseconds each, and kept. Where the
+definitions came from does not matter here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from fhir_server.definitions.registry import Definitions
+from fhir_server.definitions.search_parameters import SearchParameter
+from fhir_server.fhirpath.errors import FhirPathSyntaxError
+from fhir_server.search.compiling import NotCompiled, compile_parameter
+from fhir_server.search.rewriting import Compiled, Derivation, derive
+
+STORED_APART: Final = frozenset({"_id", "_lastUpdated"})
+"""Parameters about what the store keeps beside the terms."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypeCatalog:
+    """The search parameters of one resource type, by code."""
+
+    type: str
+    definitions: Mapping[str, SearchParameter]
+    compiled: Mapping[str, Compiled]
+    """Those with paths, derived or not."""
+    derived: Mapping[str, Derivation]
+    """Those that are searched on others."""
+    left_over: Mapping[str, str]
+    """Those that cannot be searched, and why."""
+
+
+class Catalog:
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+        self._types: dict[str, TypeCatalog] = {}
+
+    @property
+    def definitions(self) -> Definitions:
+        return self._definitions
+
+    def of(self, type_: str) -> TypeCatalog:
+        """The catalog of a concrete resource type; KeyError for anything else."""
+        known = self._types.get(type_)
+        if known is None:
+            known = self._types[type_] = self._compile(type_)
+        return known
+
+    def _compile(self, type_: str) -> TypeCatalog:
+        definitions = self._definitions.search_parameters(type_)
+        compiled: dict[str, Compiled] = {}
+        left_over: dict[str, str] = {}
+        for code, parameter in definitions.items():
+            if code in STORED_APART:
+                continue
+            try:
+                found = compile_parameter(parameter, type_, self._definitions.elements)
+            except (NotCompiled, FhirPathSyntaxError) as error:
+                left_over[code] = str(error)
+            else:
+                compiled[code] = Compiled(code, parameter.type, found)
+        return TypeCatalog(
+            type_,
+            definitions,
+            MappingProxyType(compiled),
+            MappingProxyType(derive(compiled.values())),
+            MappingProxyType(left_over),
+        )

@@ -1,0 +1,173 @@
+"""Extracting: all search parameters of a type, merged into one walk over a plain resource.
+
+The paths of all parameters form a tree, so that a member two of them share is entered once.
+The walk looks only at members that are present, and turns away from what has another shape
+than the definitions say: a malformed part of a resource is not found, and never raises.
+
+The tree becomes nested functions, not generated source: within a microsecond as fast, and
+nothing a definition says can be mistaken for code.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fhir_server.search.conditions import decider
+from fhir_server.search.entries import Entries, Indexed, Indexer
+from fhir_server.search.paths import Condition, Member, Nth, Only, Step
+
+
+@dataclass(slots=True)
+class Gathered(Entries):
+    """What one walk collects."""
+
+    resource: Any = None
+    members: list[str] = field(default_factory=list)
+    """Ids of the patients in whose compartment the resource is; may repeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """At the end of these steps, hand the element to the indexer as this parameter's."""
+
+    steps: tuple[Step, ...]
+    indexer: Indexer
+    parameter: Indexed
+
+
+Visit = Callable[[Any, Gathered], None]
+
+_FEW_MEMBERS = 3
+"""Asking for this many members is faster than looking at all that are there."""
+
+
+def extractor(finds: Iterable[Find]) -> Visit:
+    """One function that walks a resource for all of `finds`."""
+    root = _Node()
+    for find in finds:
+        node = root
+        for step in find.steps:
+            node = node.after(step)
+        if (find.indexer, find.parameter) not in node.leaves:
+            node.leaves.append((find.indexer, find.parameter))
+    return _item(root)
+
+
+@dataclass(slots=True)
+class _Node:
+    """What to do with one element."""
+
+    leaves: list[tuple[Indexer, Indexed]] = field(default_factory=list)
+    members: dict[str, "_Node"] = field(default_factory=dict)
+    only: dict[Condition, "_Node"] = field(default_factory=dict)
+    nth: dict[int, "_Node"] = field(default_factory=dict)
+    """Applies to the array this element is an item of."""
+
+    def after(self, step: Step) -> "_Node":
+        match step:
+            case Member(key):
+                return self.members.setdefault(key, _Node())
+            case Only(condition):
+                return self.only.setdefault(condition, _Node())
+            case Nth(place):
+                return self.nth.setdefault(place, _Node())
+
+
+def _item(node: _Node) -> Visit:
+    """What is done with one element, itself not an array."""
+    visits = [_when(condition, _item(below)) for condition, below in node.only.items()]
+    if node.leaves:
+        visits.insert(0, _leaves(tuple(node.leaves)))
+    if node.members:
+        visits.append(_members({key: _entered(below) for key, below in node.members.items()}))
+    return _all(visits)
+
+
+def _entered(node: _Node) -> Visit:
+    """What is done with a member's value, an array or not."""
+    visits = [_at(place, _item(below)) for place, below in node.nth.items()]
+    if node.leaves or node.members or node.only:
+        visits.append(_each(_item(node)))
+    return _all(visits)
+
+
+def _all(visits: list[Visit]) -> Visit:
+    if len(visits) == 1:
+        return visits[0]
+    together = tuple(visits)
+
+    def visit(value: Any, gathered: Gathered) -> None:
+        for each in together:
+            each(value, gathered)
+
+    return visit
+
+
+def _leaves(leaves: tuple[tuple[Indexer, Indexed], ...]) -> Visit:
+    if len(leaves) == 1:
+        ((indexer, parameter),) = leaves
+
+        def visit_one(value: Any, gathered: Gathered) -> None:
+            indexer(value, parameter, gathered)
+
+        return visit_one
+
+    def visit(value: Any, gathered: Gathered) -> None:
+        for each, marked in leaves:
+            each(value, marked, gathered)
+
+    return visit
+
+
+def _each(visit: Visit) -> Visit:
+    def visit_each(value: Any, gathered: Gathered) -> None:
+        if type(value) is list:
+            for item in value:
+                visit(item, gathered)
+        else:
+            visit(value, gathered)
+
+    return visit_each
+
+
+def _at(place: int, visit: Visit) -> Visit:
+    def visit_at(value: Any, gathered: Gathered) -> None:
+        items = value if type(value) is list else [value]
+        if place < len(items):
+            visit(items[place], gathered)
+
+    return visit_at
+
+
+def _when(condition: Condition, visit: Visit) -> Visit:
+    decide = decider(condition)
+
+    def visit_when(value: Any, gathered: Gathered) -> None:
+        if decide(value) is True:
+            visit(value, gathered)
+
+    return visit_when
+
+
+def _members(visits: Mapping[str, Visit]) -> Visit:
+    if len(visits) <= _FEW_MEMBERS:
+        wanted = tuple(visits.items())
+
+        def visit_wanted(value: Any, gathered: Gathered) -> None:
+            if type(value) is dict:
+                for key, visit in wanted:
+                    if key in value:
+                        visit(value[key], gathered)
+
+        return visit_wanted
+
+    known = visits.get
+
+    def visit_present(value: Any, gathered: Gathered) -> None:
+        if type(value) is dict:
+            for key, below in value.items():
+                visit = known(key)
+                if visit is not None:
+                    visit(below, gathered)
+
+    return visit_present
