@@ -105,7 +105,7 @@ class _Parser:
                 node = self._invocation(node)
             else:
                 node = Indexer(node, self._expression(0), position=opening.position)
-                self._expect("]")
+                self._expect("]", "an operator or ]")
         return node
 
     def _term(self) -> Node:
@@ -113,7 +113,7 @@ class _Parser:
         if kind == "(":
             self._advance()
             inner = self._expression(0)
-            self._expect(")")
+            self._expect(")", "an operator or )")
             return inner
         if kind in _NAMES or kind == "variable":
             return self._invocation(None)
@@ -139,7 +139,7 @@ class _Parser:
             while self._token.kind == ",":
                 self._advance()
                 arguments.append(self._expression(0))
-        self._expect(")")
+        self._expect(")", "an operator, a comma or )")
         return tuple(arguments)
 
     def _external_constant(self) -> Node:
@@ -166,7 +166,7 @@ class _Parser:
             return self._number()
         if kind == "{":
             self._advance()
-            self._expect("}")
+            self._expect("}", "}")
             return EmptyLiteral(position=position)
         if kind not in _LITERALS:
             self._fail(_OPERAND)
@@ -188,9 +188,9 @@ class _Parser:
         self._token = next(self._tokens)
         return token
 
-    def _expect(self, kind: str) -> None:
+    def _expect(self, kind: str, expected: str) -> None:
         if self._token.kind != kind:
-            self._fail(f"an operator or {kind}")
+            self._fail(expected)
         self._advance()
 
     def _fail(self, expected: str) -> NoReturn:
