@@ -29,10 +29,11 @@ _QUIET = ("asyncio", "httpcore", "httpx", "pymongo")
 """Libraries whose finer events quote what is stored or asked for."""
 
 
-class RequestLine(msgspec.Struct, omit_defaults=True):
+class RequestLine(msgspec.Struct, omit_defaults=True, tag_field="event", tag="request"):
     """What is logged of one request: no path, no values, nothing of a resource."""
 
     time: datetime
+    level: str
     request: str
     method: str
     interaction: str
@@ -43,8 +44,6 @@ class RequestLine(msgspec.Struct, omit_defaults=True):
     """Bytes of the answer's body."""
     parameters: str = ""
     """Names of the query's parameters, as `redaction.parameter_names` gives them."""
-    event: str = "request"
-    level: str = "info"
 
 
 class StandardError:
@@ -86,7 +85,16 @@ class RequestLog:
         self._out.write(
             self._render(
                 RequestLine(
-                    time, request, method, interaction, type_, status, taken, sent, parameters
+                    time,
+                    "info",
+                    request,
+                    method,
+                    interaction,
+                    type_,
+                    status,
+                    taken,
+                    sent,
+                    parameters,
                 )
             )
         )

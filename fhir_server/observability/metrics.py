@@ -9,6 +9,8 @@ start, and any of them answers for all.
 """
 
 import os
+from collections.abc import Sequence
+from pathlib import Path
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -16,9 +18,10 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    ProcessCollector,
     generate_latest,
 )
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -31,40 +34,29 @@ class Metrics:
     """The table of everything measured, and the few calls that feed it. One for each system."""
 
     def __init__(self) -> None:
-        self._registry = registry = CollectorRegistry()
-        self._requests = Counter(
-            "fhir_requests",
-            "Requests answered.",
-            ("interaction", "type", "status"),
-            registry=registry,
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        self._requests = self._counter(
+            "fhir_requests", "Requests answered.", "interaction", "type", "status"
         )
-        self._seconds = Histogram(
-            "fhir_request_seconds",
-            "Time from the whole request to the whole answer.",
-            ("interaction",),
-            buckets=_SECONDS,
-            registry=registry,
+        self._seconds = self._histogram(
+            "fhir_request_seconds", "Time an answer took.", _SECONDS, "interaction"
         )
         self._in_flight = Gauge(
             "fhir_requests_in_flight",
             "Requests being answered.",
-            registry=registry,
+            registry=self._registry,
             multiprocess_mode="livesum",
         )
-        self._entries = Histogram(
-            "fhir_bundle_entries",
-            "Entries of batch and transaction bundles.",
-            ("kind",),
-            buckets=_ENTRIES,
-            registry=registry,
+        self._entries = self._histogram(
+            "fhir_bundle_entries", "Entries of a batch or transaction.", _ENTRIES, "kind"
         )
-        self._commits = Counter(
-            "fhir_store_commits",
-            "Commits asked of the store.",
-            ("outcome",),
-            registry=registry,
+        self._commits = self._counter(
+            "fhir_store_commits", "Commits asked of the store.", "outcome"
         )
         self._shared = SHARED_FOLDER in os.environ
+        if self._shared:
+            _forget_dead_workers(Path(os.environ[SHARED_FOLDER]))
         self._open = 0
         self._answered: dict[tuple[str, str, int], Counter] = {}
         self._taken: dict[str, Histogram] = {}
@@ -102,6 +94,23 @@ class Metrics:
         registry = self._registry
         if self._shared:
             registry = CollectorRegistry()
-            # the library has no types here
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # library without types
         return generate_latest(registry)
+
+    def _counter(self, name: str, words: str, *labels: str) -> Counter:
+        return Counter(name, words, labels, registry=self._registry)
+
+    def _histogram(
+        self, name: str, words: str, buckets: Sequence[float], *labels: str
+    ) -> Histogram:
+        return Histogram(name, words, labels, buckets=buckets, registry=self._registry)
+
+
+def _forget_dead_workers(folder: Path) -> None:
+    """Drop what killed workers left in flight; this worker was started in place of one."""
+    for file in folder.glob("gauge_live*_*.db"):
+        process = int(file.stem.rpartition("_")[2])
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            mark_process_dead(process)  # type: ignore[no-untyped-call]  # library without types
