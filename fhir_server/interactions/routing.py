@@ -12,7 +12,9 @@ from fhir_server.interactions.deciding import Decide, carry_out
 from fhir_server.interactions.request import Reply, Request
 
 _PLACES = frozenset({"metadata", "_history", "_search"})
-"""First or second segments that are not a type or an id."""
+"""First segments that are not a type."""
+_NO_ID = "_$"
+"""How a second segment begins that is not an id: `_history`, `$validate`."""
 
 Answer = Callable[[Request, Context], Awaitable[Reply]]
 
@@ -73,7 +75,7 @@ async def perform(interaction: Interaction, request: Request, context: Context) 
 
 def _shape(path: Sequence[str]) -> str:
     match path:
-        case [_, place] if place not in _PLACES:
+        case [_, id_] if id_[:1] not in _NO_ID:
             return "[type]/[id]"
         case [place] if place in _PLACES:
             return place
