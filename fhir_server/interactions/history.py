@@ -78,8 +78,10 @@ def _links(
 def _asked(request: Request, context: Context) -> _Asked:
     since, at, after = None, None, None
     count, page = context.policy.history_count, None
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     for name, value in request.query:
+        if name in dict(pairs):
+            raise BadRequest(f"{shown(name)} is given twice.")
         if name == "_since":
             since = _span("_since", value, context).first
         elif name == "_at":
