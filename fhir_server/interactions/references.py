@@ -33,7 +33,7 @@ class Link:
 
     @property
     def is_reference(self) -> bool:
-        return self.key == "reference"
+        return bool(self.key == "reference")
 
 
 def links_in(resource: Resource, full_urls: Container[str] = ()) -> list[Link]:
@@ -156,9 +156,7 @@ def _criteria(value: str, context: Context) -> tuple[str, Sequence[tuple[str, st
     if "?" not in value:
         return None
     match = _CONDITIONAL.fullmatch(value.removeprefix(context.base_url + "/"))
-    if match is None or match[1] not in context.definitions.resource_types:
-        return None
-    return match[1], parse_qsl(match[2], keep_blank_values=True)
+    return (match[1], parse_qsl(match[2], keep_blank_values=True)) if match else None
 
 
 async def _target(
@@ -169,6 +167,11 @@ async def _target(
 ) -> str:
     type_, pairs = criteria
     place = [place_of(link, resource)]
+    if type_ not in context.definitions.resource_types:
+        raise InvalidReference(
+            f"The reference {link.value} is to {type_!r}, which is not a resource type of FHIR R4.",
+            expression=place,
+        )
     try:
         match = await match_one(type_, pairs, context)
     except MultipleMatches:
