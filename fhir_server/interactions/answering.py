@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from urllib.parse import quote_plus
 
 from fhir_server.fhir.outcome import Issue, operation_outcome
-from fhir_server.interactions.request import Reply, Request
+from fhir_server.interactions.request import Reply, Request, Resource
 from fhir_server.storage.versions import Version
 
 
@@ -43,6 +43,26 @@ def deleted(request: Request, version: Version | None, what: str) -> Reply:
         return Reply(204, version, shows_version=False)
     issue = Issue("information", "informational", what)
     return Reply(200, version, content=operation_outcome([issue]))
+
+
+def warn(reply: Reply, warnings: Sequence[str]) -> None:
+    """Add warnings to a reply, and to the OperationOutcome that is its content, if it is one."""
+    reply.warnings += warnings
+    outcome = outcome_of(reply)
+    if warnings and outcome is not None:
+        outcome["issue"] += warnings_outcome(warnings)["issue"]
+
+
+def outcome_of(reply: Reply) -> Resource | None:
+    """The OperationOutcome that is the reply's content; None if that is something else."""
+    content = reply.content
+    if isinstance(content, dict) and content["resourceType"] == "OperationOutcome":
+        return content
+    return None
+
+
+def warnings_outcome(warnings: Sequence[str]) -> Resource:
+    return operation_outcome([Issue("warning", "incomplete", words) for words in warnings])
 
 
 def link(url: str, pairs: Sequence[tuple[str, str]]) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from fhir_server.errors import VersionConflict
+from fhir_server.interactions.answering import warn
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.references import resolve_conditional
 from fhir_server.interactions.request import Reply, Request
@@ -54,7 +55,7 @@ async def carry_out(
             await asyncio.sleep(random.random() * 0.002 * attempt)  # noqa: S311 -- only a delay
             continue
         reply = decision.reply(versions)
-        reply.warnings += warnings
+        warn(reply, warnings)
         return reply
     raise VersionConflict("Others kept writing the same resource; try again.")
 

@@ -6,11 +6,11 @@ https://hl7.org/fhir/R4/bundle-definitions.html#Bundle.entry.response
 from http import HTTPStatus
 from typing import Any
 
-from fhir_server.fhir import bundle, json_format
-from fhir_server.fhir.outcome import Issue, operation_outcome
+from fhir_server.fhir import bundle
 from fhir_server.fhir.temporal import instant
+from fhir_server.interactions.answering import outcome_of, warnings_outcome
 from fhir_server.interactions.preconditions import etag
-from fhir_server.interactions.request import Reply, body_of
+from fhir_server.interactions.request import Reply, Resource, body_of
 
 
 def response_entry(reply: Reply, base_url: str) -> bytes:
@@ -30,13 +30,8 @@ def response_entry(reply: Reply, base_url: str) -> bytes:
     return bundle.response_entry(answer, body_of(reply), full_url)
 
 
-def _outcome(reply: Reply) -> dict[str, Any] | None:
-    if reply.warnings:
-        issues = [Issue("warning", "incomplete", words) for words in reply.warnings]
-        return operation_outcome(issues)
-    content = reply.content
-    if isinstance(content, bytes) and content.startswith(b'{"resourceType":"OperationOutcome"'):
-        content = json_format.parse(content)
-    if isinstance(content, dict) and content.get("resourceType") == "OperationOutcome":
-        return content
-    return None
+def _outcome(reply: Reply) -> Resource | None:
+    outcome = outcome_of(reply)
+    if outcome is None and reply.warnings:
+        return warnings_outcome(reply.warnings)
+    return outcome
