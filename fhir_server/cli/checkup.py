@@ -125,7 +125,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
 
 async def _facts(settings: Settings) -> Facts:
     async with open_system(settings) as system:
-        return system.backend.store.facts
+        return system.storage.store.facts
 
 
 def _port(settings: Settings) -> Iterator[Finding]:

@@ -22,10 +22,17 @@ _HEADERS = {
 
 
 @asynccontextmanager
-async def over_http(base: str) -> AsyncIterator[Target]:
-    """The server at a FHIR base URL; Refusal if nothing there speaks FHIR."""
+async def over_http(
+    base: str, transport: httpx.AsyncBaseTransport | None = None
+) -> AsyncIterator[Target]:
+    """The server at a FHIR base URL; Refusal if nothing there speaks FHIR.
+
+    `transport` stands in for the network.
+    """
     base = base.rstrip("/")
-    async with httpx.AsyncClient(headers=_HEADERS, timeout=_PATIENCE) as client:
+    async with httpx.AsyncClient(
+        headers=_HEADERS, timeout=_PATIENCE, transport=transport
+    ) as client:
         await _greet(client, f"{base}/metadata")
         yield _HttpTarget(client, base)
 
