@@ -20,8 +20,8 @@ from fhir_server.interactions.writing import Stamp
 from fhir_server.kit.clock import Clock, SystemClock
 from fhir_server.kit.ids import TimeOrderedIds
 from fhir_server.observability.metrics import Metrics
-from fhir_server.search.indexing import Indexer
 from fhir_server.search.controls import Sizes
+from fhir_server.search.indexing import Indexer
 from fhir_server.search.paging import Cursors
 from fhir_server.search.query_string import Limits
 from fhir_server.search.searching import Searching

@@ -25,8 +25,8 @@ def start(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
     With `store=other.settings.store` it runs on the data of another one.
     """
-    from tests.support.mongo import mongo_url, new_database
-    from tests.support.server import running
+    from tests.support.mongo import mongo_url, new_database  # noqa: PLC0415 -- see above
+    from tests.support.server import running  # noqa: PLC0415 -- likewise
 
     def start(**settings: Any) -> AbstractAsyncContextManager["Server"]:
         folder = tmp_path_factory.mktemp("server")

@@ -1,5 +1,6 @@
 """https://hl7.org/fhir/R4/http.html#history"""
 
+from itertools import chain
 from typing import Any
 
 import httpx
@@ -31,7 +32,7 @@ async def a_life(server: Server) -> dict[str, Any]:
 
 async def pages(server: Server, url: str) -> list[list[str]]:
     """The versions on every page, by following the links."""
-    found = []
+    found: list[list[str]] = []
     following: str | None = url
     while following:
         response = await server.get(following)
@@ -126,7 +127,7 @@ async def test_pages_have_every_version_once(server: Server, count: int) -> None
 
     found = await pages(server, f"Patient/{stored['id']}/_history?_count={count}")
 
-    assert sum(found, []) == [f"{stored['id']}/{number}" for number in (6, 5, 4, 3, 2, 1)]
+    assert [*chain(*found)] == [f"{stored['id']}/{number}" for number in (6, 5, 4, 3, 2, 1)]
     assert [len(page) for page in found[:-1]] == [count] * (len(found) - 1)
     assert found[-1] or len(found) == 1
 
@@ -149,7 +150,7 @@ async def test_pages_of_the_type_cross_resources(server: Server) -> None:
 
     found = await pages(server, f"Schedule/_history?_count=3&_since={begin}")
 
-    assert [version.split("/")[0] for version in sum(found, [])][:4] == ids[::-1]
+    assert [version.split("/")[0] for version in chain(*found)][:4] == ids[::-1]
 
 
 async def test_since_leaves_out_what_is_older(server: Server) -> None:

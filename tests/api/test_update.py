@@ -25,10 +25,10 @@ async def test_an_update_makes_the_next_version(server: Server) -> None:
 
 async def test_the_time_of_the_last_change_rises_strictly(server: Server) -> None:
     stored = await server.create(a_patient())
-    times = [stored["meta"]["lastUpdated"]]
-    for _ in range(5):
-        times.append((await server.update(stored))["meta"]["lastUpdated"])
 
+    versions = [stored, *[await server.update(stored) for _ in range(5)]]
+
+    times = [version["meta"]["lastUpdated"] for version in versions]
     assert times == sorted(set(times))
 
 
