@@ -1,0 +1,81 @@
+"""Plans carried out: pages, ids, counts, estimates, and whether guards hold."""
+
+from collections.abc import Sequence
+
+from pymongo.errors import OperationFailure
+
+from fhir_server.kit.clock import Clock
+from fhir_server.storage.base import GuardFailed
+from fhir_server.storage.mongo.contents import Contents
+from fhir_server.storage.mongo.documents import PROJECTION, version_of
+from fhir_server.storage.mongo.indexes import Collections
+from fhir_server.storage.mongo.render import filter_of, hint_of, position_of, sort_of
+from fhir_server.storage.mongo.topology import Document, Session
+from fhir_server.storage.query import Driver, Guard, Order, Plan
+from fhir_server.storage.versions import Page
+
+ESTIMATE_CAP = 1000
+_ESTIMATE_AGE = 5_000
+_ESTIMATES_KEPT = 10_000
+_BAD_VALUE = 2
+
+
+class Queries:
+    def __init__(self, collections: Collections, contents: Contents, clock: Clock) -> None:
+        self._collections = collections
+        self._contents = contents
+        self._clock = clock
+        self._estimates: dict[tuple[str, Driver | None], tuple[int, int]] = {}
+
+    async def find(self, plan: Plan) -> Page:
+        documents = await self._find(plan, PROJECTION, plan.limit + 1)
+        more = len(documents) > plan.limit
+        kept = documents[: plan.limit]
+        await self._contents.fill(kept)
+        versions = [version_of(plan.type, document) for document in kept]
+        return Page(versions, position_of(plan.order, kept[-1]) if more and kept else None)
+
+    async def find_ids(self, plan: Plan, session: Session | None = None) -> Sequence[str]:
+        documents = await self._find(plan, {"_id": 1}, plan.limit, session)
+        return [document["_id"] for document in documents]
+
+    async def count(self, plan: Plan, cap: int | None = None) -> tuple[int, bool]:
+        wanted = filter_of(plan, paged=False)
+        collection = self._collections.current(plan.type)
+        limit: Document = {} if cap is None else {"limit": cap + 1}
+        number = await collection.count_documents(wanted, **limit)
+        return (number, True) if cap is None or number <= cap else (cap, False)
+
+    async def estimate(self, type_: str, driver: Driver | None) -> int:
+        """A capped count, remembered for a few seconds once it is worth it."""
+        now = self._clock.now()
+        number, until = self._estimates.get((type_, driver), (0, now))
+        if until > now:
+            return number
+        number, _ = await self.count(Plan(type_, driver), ESTIMATE_CAP)
+        if number == ESTIMATE_CAP:
+            if len(self._estimates) >= _ESTIMATES_KEPT:
+                self._estimates.clear()
+            self._estimates[type_, driver] = (number, now + _ESTIMATE_AGE)
+        return number
+
+    async def check(self, guards: Sequence[Guard], session: Session | None = None) -> None:
+        """Raise GuardFailed for the first guard that does not hold."""
+        for index, guard in enumerate(guards):
+            limit = max(2, len(guard.expected) + 1)
+            plan = Plan(guard.plan.type, guard.plan.drive, guard.plan.tests, Order(), None, limit)
+            if set(await self.find_ids(plan, session)) != guard.expected:
+                raise GuardFailed(index)
+
+    async def _find(
+        self, plan: Plan, fields: Document, limit: int, session: Session | None = None
+    ) -> list[Document]:
+        collection = self._collections.current(plan.type)
+        cursor = collection.find(filter_of(plan), fields, session=session)
+        cursor = cursor.sort(sort_of(plan.order)).limit(limit)
+        try:
+            return await cursor.clone().hint(hint_of(plan.drive)).to_list()
+        except OperationFailure as error:
+            if error.code != _BAD_VALUE or session is not None:
+                raise
+        return await cursor.to_list()  # another process is just making the indexes

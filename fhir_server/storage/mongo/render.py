@@ -1,0 +1,140 @@
+"""Plans as filters of the portable subset of the query language.
+
+The driver stands at the top level, where the server looks for an index; every other test stands
+under `$and`. Ranges over arrays are inside `$elemMatch`, so that one element has to meet both ends.
+Every open end is a finite number.
+"""
+
+from collections.abc import Sequence
+
+from bson.int64 import Int64
+
+from fhir_server.storage.mongo.documents import ALL, finite, portable
+from fhir_server.storage.mongo.topology import Document
+from fhir_server.storage.query import (
+    AllOf,
+    AnyOf,
+    By,
+    Driver,
+    DriverIs,
+    IdIs,
+    IntervalIs,
+    KeyIn,
+    KeyIs,
+    Not,
+    Order,
+    Plan,
+    Test,
+    UpdatedIn,
+)
+from fhir_server.storage.versions import EARLIEST, LATEST, Key, Position
+
+_FIELDS = {By.ORDINAL: "n", By.START: "d", By.UPDATED: "u"}
+_HINTS = {
+    type(None): "k",
+    KeyIs: "k",
+    KeyIn: "k",
+    DriverIs: "c",
+    IntervalIs: "r",
+    UpdatedIn: "u",
+    IdIs: "_id_",
+}
+_EVERY = (EARLIEST, LATEST)
+_NONE: Document = {"_id": {"$in": []}}
+LIVE: Document = {"d": {"$exists": True}}
+"""Deletions and held places are in the indexes of id and time as well."""
+
+
+def filter_of(plan: Plan, *, paged: bool = True) -> Document:
+    """What a match looks like; with `paged`, only matches behind `plan.after`."""
+    rest = [test_of(test) for test in plan.tests]
+    if isinstance(plan.drive, IdIs | UpdatedIn):
+        rest.append(LIVE)
+    if paged and plan.after is not None:
+        rest.append(_behind(plan.order, plan.after))
+    top = driver_of(plan.drive)
+    return {**top, "$and": rest} if rest else top
+
+
+def driver_of(drive: Driver | None) -> Document:
+    return {"k": ALL} if drive is None else test_of(drive)
+
+
+def sort_of(order: Order) -> list[tuple[str, int]]:
+    """The order, always with the ordinal as tie-break."""
+    way = -1 if order.descending else 1
+    field = _FIELDS[order.by]
+    return [("n", way)] if field == "n" else [(field, way), ("n", way)]
+
+
+def hint_of(drive: Driver | None) -> str:
+    """The index the driver begins in."""
+    return _HINTS[type(drive)]
+
+
+def position_of(order: Order, document: Document) -> Position:
+    """Where a match stands in the order."""
+    return Position(int(document[_FIELDS[order.by]]), int(document["n"]))
+
+
+def test_of(test: Test) -> Document:
+    """One test as a filter; the cases are those of `storage/query.py`."""
+    match test:
+        case KeyIs(keys):
+            return {"k": _one_of(tuple(map(portable, keys)))} if keys else _NONE
+        case KeyIn(low, high):
+            return {"k": {"$elemMatch": {"$gte": portable(low), "$lt": portable(high)}}}
+        case DriverIs():
+            return _driver(test)
+        case IntervalIs(key, low, high):
+            return {"r": {"$elemMatch": {"p": _whole(key), "a": _real(low), "z": _real(high)}}}
+        case IdIs(ids):
+            return {"_id": _one_of(tuple(sorted(ids)))} if ids else _NONE
+        case UpdatedIn(low, high):
+            return {"u": {"$gte": Int64(low), "$lt": Int64(high)}}
+        case Not(inner):
+            return {"$nor": [test_of(inner)]}
+        case AnyOf(tests):
+            return {"$or": [test_of(one) for one in tests]} if tests else _NONE
+        case AllOf(tests):
+            return {"$and": [test_of(one) for one in tests]} if tests else {}
+
+
+def _driver(test: DriverIs) -> Document:
+    if not test.drivers:
+        return _NONE
+    found: Document = {"c": _one_of(test.drivers)}
+    if test.start != _EVERY:
+        found["d"] = _whole(test.start)
+    if test.end != _EVERY:
+        found["e"] = _whole(test.end)
+    return found
+
+
+def _one_of(values: Sequence[Key]) -> object:
+    return values[0] if len(values) == 1 else {"$in": list(values)}
+
+
+def _whole(ends: tuple[int, int]) -> object:
+    low, high = ends
+    return Int64(low) if low == high else {"$gte": Int64(low), "$lte": Int64(high)}
+
+
+def _real(ends: tuple[float, float]) -> Document:
+    return {"$gte": finite(ends[0]), "$lte": finite(ends[1])}
+
+
+def _behind(order: Order, after: Position) -> Document:
+    """Behind a position: by the value of the order, then by the ordinal."""
+    beyond = "$lt" if order.descending else "$gt"
+    field = _FIELDS[order.by]
+    ordinal = {"n": {beyond: Int64(after.ordinal)}}
+    if field == "n":
+        return ordinal
+    value = Int64(after.value)
+    return {
+        "$and": [
+            {field: {f"{beyond}e": value}},
+            {"$or": [{field: {beyond: value}}, {field: value, **ordinal}]},
+        ]
+    }

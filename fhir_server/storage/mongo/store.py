@@ -1,0 +1,355 @@
+"""MongoStore: versions and their terms in MongoDB, or in what speaks its protocol.
+
+    documents  what is stored          indexes       where, and by what it is found
+    render     plans as filters        queries       plans carried out
+    history    versions by time        single        commits of one resource
+    redo       commits without transactions          transactions  commits with them
+    claims     guards that exclude each other        topology      which of the two it is
+
+See https://www.mongodb.com/docs/manual/ for the query language; what is used of it is the portable
+subset that also look-alike servers get right.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, Protocol
+
+from pymongo import UpdateOne
+from pymongo.errors import PyMongoError
+
+from fhir_server.kit.clock import Clock, SystemClock
+from fhir_server.kit.ids import TimeOrderedIds
+from fhir_server.storage.base import (
+    SCHEMA_VERSION,
+    Conflict,
+    Facts,
+    GuardFailed,
+    NewerSchema,
+    StoreError,
+)
+from fhir_server.storage.mongo.claims import Claims, Waiting, claims_of
+from fhir_server.storage.mongo.coalescing import Coalescer
+from fhir_server.storage.mongo.contents import Contents
+from fhir_server.storage.mongo.documents import (
+    ALL,
+    INLINE_BYTES,
+    PROJECTION,
+    Write,
+    terms_of,
+    version_of,
+    write_of,
+)
+from fhir_server.storage.mongo.entries import Entries
+from fhir_server.storage.mongo.history import History
+from fhir_server.storage.mongo.holding import Holding
+from fhir_server.storage.mongo.indexes import Collections
+from fhir_server.storage.mongo.ordinals import Ordinals, insert_new
+from fhir_server.storage.mongo.queries import Queries
+from fhir_server.storage.mongo.redo import Check, RedoLog
+from fhir_server.storage.mongo.render import LIVE
+from fhir_server.storage.mongo.single import SingleWrites
+from fhir_server.storage.mongo.topology import (
+    Client,
+    Document,
+    Session,
+    connect,
+    detect,
+    driver_errors,
+)
+from fhir_server.storage.mongo.transactions import Transactions
+from fhir_server.storage.query import Driver, Guard, Plan
+from fhir_server.storage.versions import Change, HistoryPosition, Page, Version
+
+PATIENCE = 5.0
+"""Seconds after which a commit that is in the way counts as dead."""
+
+_SWEEP_SECONDS = 10.0
+_AT_ONCE = 1000
+_SCHEMA = "schema"
+
+
+class _Atomic(Protocol):
+    """Either way to commit several resources."""
+
+    async def commit(
+        self, writes: Sequence[Write], claims: Claims, check: Check, waiting: Waiting
+    ) -> None: ...
+
+
+class MongoStore:
+    """Open it on the event loop that will use it."""
+
+    def __init__(
+        self,
+        url: str,
+        database: str,
+        *,
+        deadline: float = 15.0,
+        clock: Clock | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
+        """`deadline` limits each call and `patience` the waiting for a dead commit, in seconds."""
+        self._url = url
+        self._name = database
+        self._deadline = deadline
+        self._patience = patience
+        self.clock = clock or SystemClock()
+        self._ids = TimeOrderedIds(self.clock)
+        self._client: Client | None = None
+        self._running: set[asyncio.Task[None]] = set()
+        self._facts = Facts("MongoDB, not open", isolated=False)
+
+    @property
+    def facts(self) -> Facts:
+        return self._facts
+
+    @property
+    def collections(self) -> Collections:
+        """For what shares the database with this store."""
+        return self._collections
+
+    @driver_errors
+    async def open(self) -> None:
+        self._client = client = connect(self._url, self._deadline)
+        try:
+            topology = await detect(client, self._name)
+            self._facts = topology.facts
+            self._build(client, Collections(topology.database), transactions=topology.transactions)
+            await self._check_schema()
+            await self._collections.prepare()
+            await self._recover()
+        except BaseException:
+            await client.close()
+            raise
+        self._sweeper = asyncio.create_task(self._sweep())
+
+    async def close(self) -> None:
+        self._sweeper.cancel()
+        await asyncio.gather(*self._running, self._sweeper, return_exceptions=True)
+        if self._client is not None:
+            await self._client.close()
+
+    @driver_errors
+    async def get(self, type_: str, id_: str) -> Version | None:
+        document = await self._read(type_, id_)
+        if document is None or not document["v"]:
+            return None
+        await self._contents.fill([document])
+        return version_of(type_, document)
+
+    @driver_errors
+    async def get_many(self, type_: str, ids: Sequence[str]) -> Mapping[str, Version]:
+        found: dict[str, Version] = {}
+        for start in range(0, len(ids), _AT_ONCE):
+            documents = await self._current(type_, ids[start : start + _AT_ONCE])
+            present = [document for document in documents if document["v"]]
+            await self._contents.fill(present)
+            found |= {document["_id"]: version_of(type_, document) for document in present}
+        return found
+
+    @driver_errors
+    async def get_version(self, type_: str, id_: str, number: int) -> Version | None:
+        return await self._history.version(type_, id_, number)
+
+    @driver_errors
+    async def history(
+        self,
+        type_: str | None = None,
+        id_: str | None = None,
+        *,
+        since: int | None = None,
+        at: tuple[int, int] | None = None,
+        after: HistoryPosition | None = None,
+        limit: int = 50,
+    ) -> Sequence[Version]:
+        return await self._history.page(type_, id_, since, at, after, limit)
+
+    @driver_errors
+    async def commit(self, changes: Sequence[Change], guards: Sequence[Guard] = ()) -> None:
+        pointers: list[str] = []
+        try:
+            writes = [await self._write(*one, pointers) for one in enumerate(changes)]
+            await self._commit(writes, claims_of(changes, guards), guards)
+        except (Conflict, GuardFailed):
+            for pointer in pointers:
+                await self._contents.drop(pointer)
+            raise
+
+    @driver_errors
+    async def find(self, plan: Plan) -> Page:
+        return await self._queries.find(plan)
+
+    @driver_errors
+    async def find_ids(self, plan: Plan) -> Sequence[str]:
+        return await self._queries.find_ids(plan)
+
+    @driver_errors
+    async def count(self, plan: Plan, cap: int | None = None) -> tuple[int, bool]:
+        return await self._queries.count(plan, cap)
+
+    @driver_errors
+    async def estimate(self, type_: str, driver: Driver | None) -> int:
+        return await self._queries.estimate(type_, driver)
+
+    @driver_errors
+    async def scan(self, type_: str, after: str = "", limit: int = 1000) -> Sequence[Version]:
+        wanted = {"_id": {"$gt": after}, **LIVE}
+        found = self._collections.current(type_).find(wanted, PROJECTION)
+        documents = await found.sort([("_id", 1)]).limit(limit).to_list()
+        await self._contents.fill(documents)
+        return [version_of(type_, document) for document in documents]
+
+    @driver_errors
+    async def retag(self, changes: Sequence[Change]) -> int:
+        by_type: dict[str, list[Change]] = {}
+        for change in changes:
+            by_type.setdefault(change.version.type, []).append(change)
+        return sum([await self._retag(type_, some) for type_, some in by_type.items()])
+
+    @driver_errors
+    async def counts(self) -> Mapping[str, int]:
+        numbers = {
+            type_: await self._collections.current(type_).count_documents({"k": ALL})
+            for type_ in await self._collections.types()
+        }
+        return {type_: number for type_, number in numbers.items() if number}
+
+    @driver_errors
+    async def purge(self, type_: str, id_: str) -> bool:
+        waiting = self._waiting()
+        while True:
+            document = await self._read(type_, id_)
+            if document is None or not document["v"]:
+                return False
+            write = Write(0, type_, id_, document["n"], document["v"], None)
+            try:
+                await self._finished(self._atomic.commit([write], Claims(), _unguarded, waiting))
+            except Conflict:
+                await waiting.pause()
+            else:
+                return True
+
+    def _build(self, client: Client, collections: Collections, *, transactions: bool) -> None:
+        """The parts and what each of them needs."""
+        self._collections = collections
+        ids = self._ids
+        ordinals = Ordinals(collections.ordinals)
+        entries = Entries(collections, self.clock)
+        self._contents = contents = Contents(collections.contents, ids)
+        self._history = History(collections, contents)
+        self._queries = Queries(collections, contents, self.clock)
+        self._redo = RedoLog(collections, entries, Holding(collections, ordinals, contents), ids)
+        self._reads: Coalescer[str, Document | None] = Coalescer(self._read_batch)
+        self._single = SingleWrites(collections, ordinals, ids, self._read, self._redo.clear)
+        self._atomic: _Atomic = self._redo
+        if transactions:
+            clear = self._redo.clear
+            self._atomic = Transactions(
+                client, collections, entries, ordinals, contents, ids, clear
+            )
+
+    async def _check_schema(self) -> None:
+        """Mark a new database; refuse one that a newer program wrote."""
+        await insert_new(self._collections.meta, [{"_id": _SCHEMA, "version": SCHEMA_VERSION}])
+        found = await self._collections.meta.find_one({"_id": _SCHEMA})
+        if found is None or not isinstance(found.get("version"), int):
+            raise StoreError(f"database {self._name} belongs to another program")
+        if found["version"] > SCHEMA_VERSION:
+            raise NewerSchema(
+                f"database {self._name} has schema {found['version']}; "
+                f"this program knows {SCHEMA_VERSION}"
+            )
+
+    async def _write(self, index: int, change: Change, pointers: list[str]) -> Write:
+        version = change.version
+        await self._collections.ready(version.type)
+        if version.content is None or len(version.content) <= INLINE_BYTES:
+            return write_of(index, change)
+        pointer = await self._contents.keep(version.type, version.id, version.content)
+        pointers.append(pointer)
+        return write_of(index, change, pointer)
+
+    async def _commit(
+        self, writes: Sequence[Write], claims: Claims, guards: Sequence[Guard]
+    ) -> None:
+        if not guards and len(writes) == 1:
+            return await self._single.commit(writes[0], self._waiting())
+        if not writes:
+            return await self._queries.check(guards)
+
+        async def check(session: Session | None) -> None:
+            await self._queries.check(guards, session)
+
+        return await self._finished(self._atomic.commit(writes, claims, check, self._waiting()))
+
+    async def _finished(self, commit: Coroutine[Any, Any, None]) -> None:
+        """Carry a commit to its end, even if the caller goes away meanwhile."""
+        task = asyncio.create_task(commit)
+        self._running.add(task)
+        task.add_done_callback(self._done)
+        await asyncio.shield(task)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # nobody may be left to ask for it
+
+    def _waiting(self) -> Waiting:
+        return Waiting(self._deadline, self._patience)
+
+    async def _read(self, type_: str, id_: str) -> Document | None:
+        return await self._reads(type_, id_)
+
+    async def _read_batch(self, type_: str, ids: Sequence[str]) -> Sequence[Document | None]:
+        documents = await self._current(type_, ids)
+        found = {document["_id"]: document for document in documents}
+        return [found.get(id_) for id_ in ids]
+
+    async def _current(self, type_: str, ids: Sequence[str]) -> Sequence[Document]:
+        wanted = {"_id": ids[0] if len(ids) == 1 else {"$in": sorted(set(ids))}}
+        return await self._collections.current(type_).find(wanted, PROJECTION).to_list()
+
+    async def _retag(self, type_: str, changes: Sequence[Change]) -> int:
+        current = self._collections.current(type_)
+        done = 0
+        for start in range(0, len(changes), _AT_ONCE):
+            some = changes[start : start + _AT_ONCE]
+            documents = await self._current(type_, [change.version.id for change in some])
+            known = {document["_id"]: document for document in documents}
+            same = [
+                (change, known[change.version.id])
+                for change in some
+                if known.get(change.version.id, {"v": None})["v"] == change.version.number
+            ]
+            updates = [_retagging(change) for change, document in same if "x" not in document]
+            done += len(same) - len(updates)
+            if updates:
+                done += (await current.bulk_write(updates, ordered=False)).matched_count
+        return done
+
+    async def _recover(self) -> None:
+        """Finish what others left, and what is older than any commit may become."""
+        now = self.clock.now()
+        await self._redo.recover(now - int(2000 * (self._deadline + self._patience)))
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            try:
+                await self._recover()
+                expired = {"x": {"$lt": self.clock.now() - 86_400_000}}
+                await self._collections.records.delete_many(expired)
+            except PyMongoError:
+                continue  # the next one may do better; whoever needs the database will say so
+
+
+def _retagging(change: Change) -> UpdateOne:
+    """New terms for a version that is still current and live."""
+    fields = terms_of(change.terms)
+    wanted = {"_id": change.version.id, "v": change.version.number, "x": {"$exists": False}}
+    gone = {name: "" for name in ("c", "r") if name not in fields}
+    return UpdateOne(wanted, {"$set": fields, **({"$unset": gone} if gone else {})})
+
+
+async def _unguarded(session: Session | None) -> None:
+    """A commit without guards has nothing to look at."""

@@ -1,0 +1,131 @@
+"""What the server at the other end can do: found out when opened, never assumed.
+
+A replica set or a mongos may have transactions; only one that was really tried counts. Every
+other server gets the redo log. The driver's errors end here: a caller sees DeadlineExceeded when
+time ran out and StoreError for the rest, without the driver's words.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from bson.codec_options import CodecOptions
+from pymongo import AsyncMongoClient, ReadPreference
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from fhir_server.storage.base import DeadlineExceeded, Facts, StoreError
+
+Document = dict[str, Any]
+Client = AsyncMongoClient[Document]
+Collection = AsyncCollection[Document]
+Database = AsyncDatabase[Document]
+Session = AsyncClientSession
+
+DUPLICATE_KEY = 11000
+META = "store.meta"
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_KINDS = {
+    "Single": "standalone",
+    "ReplicaSetWithPrimary": "replica set",
+    "Sharded": "sharded",
+    "LoadBalanced": "load balanced",
+}
+_NOT_ISOLATED = (
+    "this MongoDB has no transactions: a commit of several resources is all or nothing, also "
+    "after a crash, but for a moment others may see part of it; a replica set of one member is "
+    "enough to change that"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    database: Database
+    transactions: bool
+    facts: Facts
+
+
+def connect(url: str, deadline: float) -> Client:
+    """A client that gives up on any operation after `deadline` seconds."""
+    return AsyncMongoClient(url, timeoutMS=int(deadline * 1000), tz_aware=False, connect=False)
+
+
+async def detect(client: Client, database: str) -> Topology:
+    """Find out version, kind and whether transactions really work."""
+    information = await client.admin.command("buildInfo")
+    kind = client.topology_description.topology_type_name
+    several = kind != "Single"
+    handle = client.get_database(
+        database,
+        codec_options=CodecOptions(document_class=dict),
+        read_preference=ReadPreference.PRIMARY,
+        write_concern=WriteConcern("majority" if several else 1, j=True),
+        read_concern=ReadConcern("majority" if several else None),
+    )
+    works = several and await _transactions_work(client, handle)
+    name = f"MongoDB {information.get('version', 'of unknown version')} ({_KINDS.get(kind, kind)})"
+    return Topology(handle, works, Facts(name, works, () if works else (_NOT_ISOLATED,)))
+
+
+def driver_errors(
+    function: Callable[_P, Awaitable[_R]],
+) -> Callable[_P, Coroutine[Any, Any, _R]]:
+    """Turn the driver's errors into the contract's."""
+
+    @wraps(function)
+    async def translated(*arguments: _P.args, **named: _P.kwargs) -> _R:
+        try:
+            return await function(*arguments, **named)
+        except PyMongoError as error:
+            if error.timeout:
+                raise DeadlineExceeded("the database took too long") from error
+            raise StoreError(f"the database failed: {type(error).__name__}") from error
+
+    return translated
+
+
+async def _transactions_work(client: Client, database: Database) -> bool:
+    """Whether an aborted insert is gone and a committed one is there."""
+    probe = {"_id": "transaction probe"}
+    collection = database[META]
+    try:
+        await collection.delete_many(probe)
+        await _insert_in_transaction(client, collection, probe, commit=False)
+        if await collection.find_one(probe) is not None:
+            return False
+        await _insert_in_transaction(client, collection, probe, commit=True)
+        return await collection.find_one(probe) is not None
+    except PyMongoError as error:
+        if error.timeout:
+            raise
+        return False
+    finally:
+        await collection.delete_many(probe)
+
+
+async def _insert_in_transaction(
+    client: Client, collection: Collection, document: Document, *, commit: bool
+) -> None:
+    async with client.start_session() as session:
+        await begin(session)
+        await collection.insert_one(dict(document), session=session)
+        if commit:
+            await session.commit_transaction()
+        else:
+            await session.abort_transaction()
+
+
+async def begin(session: Session) -> None:
+    """Start a transaction; `snapshot` is asked for, as servers differ in their default."""
+    await session.start_transaction(
+        read_concern=ReadConcern("snapshot"),
+        write_concern=WriteConcern("majority", j=True),
+        read_preference=ReadPreference.PRIMARY,
+    )

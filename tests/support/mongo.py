@@ -1,0 +1,107 @@
+"""A MongoDB for tests: the one that is named, else the wire server, else a skip that says why.
+
+`FHIR_SERVER_TEST_MONGODB_URL` names a real server (standalone, replica set or sharded). Without it,
+mongo-java-server speaks the protocol from a child process: prepared once into `.cache/` by Maven,
+one per test session, in memory. It ends when this process does, however that ends: it reads a pipe.
+"""
+
+import atexit
+import os
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import IO, NoReturn
+
+import pytest
+
+from fhir_server.kit.clock import SystemClock
+from fhir_server.kit.ids import TimeOrderedIds
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
+_SOURCES = Path(__file__).parent / "mongo_server"
+_LIBRARIES = _CHECKOUT / ".cache" / "mongo-java-server"
+_ids = TimeOrderedIds(SystemClock())
+
+
+def mongo_url() -> str:
+    """Where a MongoDB listens; skips the test if none can be had, fails it in CI."""
+    named = os.environ.get("FHIR_SERVER_TEST_MONGODB_URL")
+    return named or _wire_server()
+
+
+def new_database() -> str:
+    """A database name nobody has used."""
+    return f"test_{_ids.new_id().replace('-', '')}"
+
+
+@cache
+def _wire_server() -> str:
+    _prepare()
+    process = subprocess.Popen(
+        [
+            _tool("java"),
+            "-Xmx1g",
+            "-Dorg.slf4j.simpleLogger.defaultLogLevel=off",
+            "-cp",
+            f"{_LIBRARIES}/*",
+            str(_SOURCES / "Launcher.java"),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    atexit.register(_end, process)
+    port = _first_line(process.stdout)
+    if not port:
+        pytest.fail("the MongoDB wire server did not start")
+    return f"mongodb://127.0.0.1:{port}/"
+
+
+def _prepare() -> None:
+    if any(_LIBRARIES.glob("mongo-java-server-core-*.jar")):
+        return
+    prepared = subprocess.run(
+        [
+            _tool("mvn"),
+            "-q",
+            "-B",
+            "-f",
+            str(_SOURCES / "pom.xml"),
+            "dependency:copy-dependencies",
+            f"-DoutputDirectory={_LIBRARIES}",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if prepared.returncode:
+        _missing(f"mongo-java-server, which Maven could not fetch: {prepared.stdout[-500:]}")
+
+
+def _tool(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        _missing(f"{name}, or FHIR_SERVER_TEST_MONGODB_URL")
+    return path
+
+
+def _missing(what: str) -> NoReturn:
+    message = f"no MongoDB to test with: missing {what}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def _first_line(stream: IO[bytes] | None) -> str:
+    return stream.readline().decode().strip() if stream else ""
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin:
+        process.stdin.close()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
