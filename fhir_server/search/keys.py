@@ -26,6 +26,9 @@ TEXT_BYTES = 6
 ANY = bytes(GROUP_BYTES)
 """The group of values stated without one, such as a token's code alone."""
 
+UNBOUNDED = 1.7976931348623157e308
+"""Beyond every number: open ends of intervals. Stores cannot keep infinity."""
+
 _LAST_CODE_POINT = 0x10FFFF
 _FIRST_SURROGATE, _LAST_SURROGATE = 0xD800, 0xDFFF
 
@@ -43,10 +46,6 @@ def group(name: str) -> bytes:
     """Four bytes for a system, a type or a unit; never ANY."""
     digest = _hash(name, GROUP_BYTES)
     return digest if digest != ANY else b"\0\0\0\1"
-
-
-NONE = group("")
-"""The group of values that say they have none, such as a Coding without a system."""
 
 
 def group_number(name: str) -> int:
@@ -97,10 +96,6 @@ def text_beginning(text: str) -> KeyIn:
     return KeyIn(text, rest[:-1] + chr(last))
 
 
-UNBOUNDED = 1.7976931348623157e308
-"""Beyond every number: open ends of intervals. Stores cannot keep infinity."""
-
-
 def _beginning(common: bytes) -> KeyIn:
     following = (int.from_bytes(common) + 1).to_bytes(len(common))
     rest = bytes(KEY_BYTES - len(common))
@@ -109,3 +104,7 @@ def _beginning(common: bytes) -> KeyIn:
 
 def _hash(text: str, size: int) -> bytes:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).digest()
+
+
+NONE = group("")
+"""The group of values that say they have none, such as a Coding without a system."""

@@ -1,0 +1,134 @@
+"""Reference values: Reference, canonical, uri, and resources that are contained whole.
+
+https://hl7.org/fhir/R4/search.html#reference
+
+A reference to this server, however it is written, is one form: the group is the type, the value
+the id; the version it may name is left aside. Any other reference is a form of its url.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
+from typing import Any
+
+from fhir_server.fhir.primitives import is_id
+from fhir_server.fhir.reference import Elsewhere, Local, parse
+from fhir_server.search import keys
+from fhir_server.search.entries import Indexer
+from fhir_server.search.values import forms
+from fhir_server.search.values.escapes import split, unescape, wrong
+from fhir_server.search.values.forms import PRESENT, Form, Forms, key_is
+from fhir_server.search.values.parameter import Context, Parameter
+from fhir_server.storage.query import Test
+
+_URL = keys.group("url")
+_IDENTIFIER = keys.group("identifier")
+
+
+def forms_searched(parameter: Parameter, value: str, base_url: str) -> Sequence[Form]:
+    """Forms of which a match has one; an id alone may be of any type the parameter points to."""
+    text = unescape(value)
+    if is_id(text):
+        if not parameter.targets:
+            raise wrong(parameter, value, "the type is needed as well, as in Patient/1")
+        return [local_form(type_, text) for type_ in parameter.targets]
+    match parse(text, base_url):
+        case Local(type_, id_):
+            return (local_form(type_, id_),)
+        case Elsewhere(url, version):
+            return (_url_form(f"{url}|{version}" if version else url),)
+        case _:
+            advice = "write an id, Type/id, or an absolute url"
+            raise wrong(parameter, value, advice)
+
+
+def test(parameter: Parameter, value: str, context: Context) -> Test:
+    """The test for one reference: `id`, `Type/id`, an absolute url, or `url|version`."""
+    return key_is(parameter.indexed, forms_searched(parameter, value, context.base_url))
+
+
+def test_identifier(parameter: Parameter, value: str) -> Test:
+    """The test for `:identifier`: `system|value`, `|value` or `value` of Reference.identifier."""
+    match [unescape(piece) for piece in split(value, "|")]:
+        case [text] if text:
+            return key_is(parameter.indexed, (_identifier_form(None, text),))
+        case [system, text] if text:
+            return key_is(parameter.indexed, (_identifier_form(system, text),))
+    raise wrong(parameter, value, "write `value` or `system|value`, and `\\|` for a bar inside")
+
+
+def present(parameter: Parameter) -> Test:
+    """The test that the parameter has any value."""
+    return keys.of_parameter(parameter.indexed)
+
+
+def local_form(type_: str, id_: str) -> Form:
+    """The form of a reference to a resource of this server."""
+    return keys.group(type_) + keys.value(id_)
+
+
+@cache
+def forms_of(base_url: str = "") -> Mapping[str, Forms]:
+    """Forms by FHIR type. `base_url` is where our own resources live; empty: not known."""
+
+    @lru_cache(maxsize=8192)
+    def of_text(text: str) -> tuple[Form, ...]:
+        match parse(text, base_url):
+            case Local(type_, id_):
+                return (local_form(type_, id_),)
+            case Elsewhere(url, None):
+                return (_url_form(url),)
+            case Elsewhere(url, version):
+                return (_url_form(f"{url}|{version}"), _url_form(url))
+            case _:
+                return PRESENT
+
+    def of_reference(reference: Any) -> Sequence[Form]:
+        if type(reference) is not dict:
+            return ()
+        text = reference.get("reference")
+        found = of_text(text) if type(text) is str else PRESENT
+        return (*found, *_identifier(reference)) if "identifier" in reference else found
+
+    def of_uri(uri: Any) -> Sequence[Form]:
+        return of_text(uri) if type(uri) is str else ()
+
+    return {
+        "Reference": of_reference,
+        "canonical": of_uri,
+        "uri": of_uri,
+        "Resource": _resource,
+    }
+
+
+def indexers(base_url: str = "") -> Mapping[str, Indexer]:
+    """Indexers by FHIR type."""
+    return forms.indexers(forms_of(base_url))
+
+
+def _resource(resource: Any) -> Sequence[Form]:
+    if type(resource) is not dict:
+        return ()
+    type_, id_ = resource.get("resourceType"), resource.get("id")
+    return (local_form(type_, id_),) if type(type_) is str and type(id_) is str else PRESENT
+
+
+def _identifier(reference: dict[str, Any]) -> Sequence[Form]:
+    identifier = reference["identifier"]
+    value = identifier.get("value") if type(identifier) is dict else None
+    if type(value) is not str:
+        return ()
+    system = identifier.get("system")
+    stated = system if type(system) is str else ""
+    return _identifier_form(stated, value), _identifier_form(None, value)
+
+
+def _identifier_form(system: str | None, value: str) -> Form:
+    """One group for all, so that they cannot be taken for references by themselves."""
+    return _IDENTIFIER + keys.value(value if system is None else f"{system}\0{value}")
+
+
+def _url_form(url: str) -> Form:
+    return _URL + keys.value(url)
+
+
+INDEXERS: Mapping[str, Indexer] = indexers()
