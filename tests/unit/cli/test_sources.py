@@ -86,7 +86,7 @@ def test_a_collection_becomes_a_transaction_that_may_refer_within_itself(write: 
         {"resource": {"resourceType": "Observation", "id": "o", "valueQuantity": {"value": 1.10}}},
         {"fullUrl": "urn:uuid:2"}]}"""
 
-    bundle = _bundles(write("x.json", text))[0]
+    [bundle] = _bundles(write("x.json", text))
 
     assert bundle == {
         "resourceType": "Bundle",
@@ -112,7 +112,7 @@ def test_a_collection_becomes_a_transaction_that_may_refer_within_itself(write: 
 
 @pytest.mark.parametrize("type_", ["document", "message", "history", None])
 def test_a_bundle_that_is_a_record_itself_is_stored_as_one(write: Write, type_: str | None) -> None:
-    bundle = {"resourceType": "Bundle", "id": "b", "type": type_, "entry": []}
+    bundle: dict[str, Any] = {"resourceType": "Bundle", "id": "b", "type": type_, "entry": []}
 
     [sent] = _bundles(write("x.json", json.dumps(bundle)))
 
