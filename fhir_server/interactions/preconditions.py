@@ -67,11 +67,13 @@ def already_has(request: Request, current: Version) -> bool:
 
 
 def if_none_exist(request: Request) -> Sequence[tuple[str, str]] | None:
-    """The criteria of a conditional create; None when it is not one."""
+    """The criteria of a conditional create, with or without a `Type?`; None when it is not one."""
     header = request.headers.get("if-none-exist")
     if header is None:
         return None
-    return parse_qsl(header.strip().partition("?")[2] or header.strip(), keep_blank_values=True)
+    head, mark, query = header.strip().partition("?")
+    criteria = query if mark and "=" not in head else header.strip()
+    return parse_qsl(criteria, keep_blank_values=True)
 
 
 def _tags(name: str, header: str) -> Sequence[str]:
