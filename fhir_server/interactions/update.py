@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fhir_server.errors import BadRequest
+from fhir_server.errors import BadRequest, VersionConflict
 from fhir_server.interactions.answering import written
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.deciding import Decision
@@ -28,7 +28,9 @@ async def update(request: Request, context: Context) -> Decision:
 async def conditional_update(request: Request, context: Context) -> Decision:
     """Update the one resource that meets the criteria, or create it if none does.
 
-    MultipleMatches when several do; BadRequest when the body names another id than the match.
+    MultipleMatches when several do; BadRequest when the body names another id than the match,
+    VersionConflict when nothing matches but the body's id is taken: as R5 says, what the
+    criteria did not find is not overwritten.
     """
     resource = resource_of(request, context.definitions.resource_types)
     type_, given = resource["resourceType"], resource.get("id")
@@ -43,10 +45,20 @@ async def conditional_update(request: Request, context: Context) -> Decision:
                 expression=[f"{type_}.id"],
             )
         return _put(request, resource, current.id, current, [match.guard])
-    if given is not None:
-        current = await context.repository.current(type_, given)
-        return _put(request, resource, given, current, [match.guard])
-    return _put(request, resource, context.ids.new_id(), None, [match.guard])
+    if given is None:
+        return _put(request, resource, context.ids.new_id(), None, [match.guard])
+    current = await context.repository.current(type_, given)
+    if current is not None and not current.deleted:
+        raise _taken(type_, given)
+    return _put(request, resource, given, current, [match.guard])
+
+
+def _taken(type_: str, id_: str) -> VersionConflict:
+    return VersionConflict(
+        f"Nothing matches the criteria, but {type_}/{id_}, the id of the body, exists. "
+        "Leave the id out to create another resource, or update that one by its id.",
+        expression=[f"{type_}.id"],
+    )
 
 
 def _put(
