@@ -41,6 +41,8 @@ async def conditional_delete(request: Request, context: Context) -> Decision:
     found = page.versions
     if len(found) > most:
         _refuse(type_, most)
+    for version in found:
+        require_match(request, version)
     drafts = [Draft(type_, version.id, "DELETE", None, version) for version in found]
     what = f"{len(drafts)} {type_} resources deleted."
 
