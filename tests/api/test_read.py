@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.asserts import assert_issue
 from tests.support.builders import a_patient, unique
-from tests.support.server import BASE, Server
+from tests.support.server import BASE, Server, Start
 
 pytestmark = pytest.mark.anyio
 
@@ -113,9 +113,9 @@ async def test_slashes_around_the_path_do_not_matter(server: Server) -> None:
 
 
 async def test_what_was_stored_is_there_when_the_server_comes_back(
-    server: Server, start: object
+    server: Server, start: Start
 ) -> None:
     stored = await server.create(a_patient())
 
-    async with start(store=server.settings.store) as again:  # type: ignore[operator]
+    async with start(store=server.settings.store) as again:
         assert (await again.get(f"Patient/{stored['id']}")).json() == stored

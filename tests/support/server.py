@@ -8,10 +8,10 @@ import gc
 import json
 import signal
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
@@ -136,6 +136,12 @@ class RawResponse:
             self.status, self.headers = message["status"], message["headers"]
         else:
             self.body += message.get("body", b"")
+
+
+class Start(Protocol):
+    """The fixture `start`: starts a server with these settings, on a new store if none is named."""
+
+    def __call__(self, **settings: Any) -> AbstractAsyncContextManager[Server]: ...
 
 
 @asynccontextmanager
