@@ -3,7 +3,8 @@
 Every interaction reads and writes through it; nothing else but `system.py` holds a store.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from fhir_server.errors import Gone, NotFound, TimedOut
@@ -13,7 +14,9 @@ from fhir_server.storage.base import DeadlineExceeded, Store
 from fhir_server.storage.query import Driver, Guard, Plan
 from fhir_server.storage.versions import HistoryPosition, Page, Version
 
-_TOO_SLOW = "The search took longer than allowed; add a condition that narrows it."
+_SEARCH = "The search took longer than allowed; add a condition that narrows it."
+_HISTORY = "The history took longer than allowed; narrow it by _since."
+_COMMIT = "Others kept writing the same, so that this could not be stored in time; try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,41 +60,44 @@ class Repository:
         limit: int,
     ) -> Sequence[Version]:
         """Versions, newest first; see `Store.history`."""
-        try:
+        with _in_time(_HISTORY):
             return await self.store.history(
                 type_, id_, since=since, at=at, after=after, limit=limit
             )
-        except DeadlineExceeded:
-            raise TimedOut("The history took longer than allowed; narrow it by _since.") from None
 
     async def find(self, plan: Plan) -> Page:
-        try:
+        with _in_time(_SEARCH):
             return await self.store.find(plan)
-        except DeadlineExceeded:
-            raise TimedOut(_TOO_SLOW) from None
 
     async def find_ids(self, plan: Plan) -> Sequence[str]:
-        try:
+        with _in_time(_SEARCH):
             return await self.store.find_ids(plan)
-        except DeadlineExceeded:
-            raise TimedOut(_TOO_SLOW) from None
 
     async def count(self, plan: Plan, cap: int | None = None) -> tuple[int, bool]:
-        try:
+        with _in_time(_SEARCH):
             return await self.store.count(plan, cap)
-        except DeadlineExceeded:
-            raise TimedOut(_TOO_SLOW) from None
 
     async def estimate(self, type_: str, driver: Driver | None) -> int:
-        return await self.store.estimate(type_, driver)
+        with _in_time(_SEARCH):
+            return await self.store.estimate(type_, driver)
 
     async def commit(
         self, drafts: Sequence[Draft], guards: Sequence[Guard] = ()
     ) -> Sequence[Version]:
         """Stamp and store all drafts or none. Raises storage's Conflict and GuardFailed."""
         changes = await self.stamp.changes(drafts)
-        await self.store.commit(changes, guards)
+        with _in_time(_COMMIT):
+            await self.store.commit(changes, guards)
         return [change.version for change in changes]
+
+
+@contextmanager
+def _in_time(words: str) -> Iterator[None]:
+    """Says in these words that the store's time was up."""
+    try:
+        yield
+    except DeadlineExceeded:
+        raise TimedOut(words) from None
 
 
 def _gone(version: Version) -> Gone:
