@@ -1,4 +1,4 @@
-"""Where the public data sets lie: `FHIR_SERVER_TEST_DATA`, or `../shared/data` beside the checkout."""
+"""Where the public data sets lie: `FHIR_SERVER_TEST_DATA`, or `../shared/data` beside us."""
 
 import os
 from pathlib import Path
