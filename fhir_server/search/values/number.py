@@ -8,9 +8,10 @@ the numeric value". A number searched for with `eq` or `ne` stands for all that 
 own rule of digits says; here it is [50, 150).)
 """
 
+import re
 from collections.abc import Callable, Mapping
 from decimal import Context as Arithmetic
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, TypeGuard
 
 from fhir_server.search import keys
@@ -26,8 +27,11 @@ Bounds = tuple[float, float]
 """From the least to the greatest value, both included."""
 BoundsOf = Callable[[Any], Bounds | None]
 
-_MOST_DIGITS = 100
-ARITHMETIC = Arithmetic(prec=2 * _MOST_DIGITS, Emin=-999_999, Emax=999_999, traps=[])
+_WRITTEN = re.compile(r"[+-]?(?:\d{1,50}(?:\.\d{0,50})?|\.\d{1,50})(?:[eE][+-]?\d{1,3})?", re.ASCII)
+
+ARITHMETIC = Arithmetic(prec=200, Emin=-999_999, Emax=999_999, traps=[])
+"""Exact for every number that can be searched for; never raises."""
+
 _TENTH, _HALF = Decimal("0.1"), Decimal("0.5")
 
 
@@ -50,14 +54,10 @@ def present(parameter: Parameter) -> Test:
 def read_number(parameter: Parameter, value: str) -> tuple[str, Decimal]:
     """Prefix and number as written."""
     prefix, text = take_prefix(unescape(value))
-    try:
-        number = Decimal(text) if text.isascii() and len(text) <= _MOST_DIGITS else None
-    except InvalidOperation:
-        number = None
-    if number is None or not number.is_finite() or "_" in text or text != text.strip():
+    if not _WRITTEN.fullmatch(text):
         advice = "write a number such as 5.4 or 1e-3, after eq, ne, gt, lt, ge, le, sa, eb or ap"
         raise wrong(parameter, value, advice)
-    return prefix, number
+    return prefix, Decimal(text)
 
 
 def range_searched(prefix: str, number: Decimal) -> tuple[Decimal, Decimal]:
@@ -67,7 +67,7 @@ def range_searched(prefix: str, number: Decimal) -> tuple[Decimal, Decimal]:
     exponent = number.as_tuple().exponent
     margin = ARITHMETIC.scaleb(_HALF, int(exponent))
     if prefix == "ap":
-        margin = max(margin, ARITHMETIC.multiply(abs(number), _TENTH))
+        margin = max(margin, ARITHMETIC.multiply(number.copy_abs(), _TENTH))
     return ARITHMETIC.subtract(number, margin), ARITHMETIC.add(number, margin)
 
 
