@@ -25,6 +25,9 @@ Event = MutableMapping[str, Any]
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request being answered, empty outside of one."""
 
+_TRACEBACK = "Traceback"
+"""How a message begins into which a library has put a traceback."""
+
 _QUIET = ("asyncio", "httpcore", "httpx", "pymongo")
 """Libraries whose finer events quote what is stored or asked for."""
 
@@ -130,10 +133,14 @@ class _ToStructlog(logging.Handler):
     """Takes what libraries log. Their message is kept, the words of an exception are not."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        error = record.exc_info[1] if record.exc_info else None
-        structlog.get_logger().log(
-            record.levelno, record.getMessage().strip(), source=record.name, exc_info=error
-        )
+        message = record.getMessage().strip()
+        event: Event = {"source": record.name}
+        if record.exc_info:
+            event["exc_info"] = record.exc_info[1]
+        if message.startswith(_TRACEBACK):
+            event["exception"] = redaction.traceback_lines(message)
+            message = _TRACEBACK
+        structlog.get_logger().log(record.levelno, message, **event)
 
 
 def _add_request_id(_logger: object, _method: str, event: Event) -> Event:

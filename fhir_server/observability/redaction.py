@@ -12,6 +12,8 @@ from urllib.parse import urlsplit, urlunsplit
 _PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}(?:[.:][A-Za-z0-9_-]{1,64}){0,8}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _MOST_NAMES = 20
+_FRAME = re.compile(r' +File "(.+)", line (\d+), in (.+)')
+_KIND = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 
 
 def parameter_names(query: Iterable[tuple[str, str]]) -> str:
@@ -42,6 +44,19 @@ def exception_lines(error: BaseException) -> list[str]:
             *(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames),
         ]
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    return lines
+
+
+def traceback_lines(text: str) -> list[str]:
+    """The same of a traceback that some library has already made a text of."""
+    lines: list[str] = []
+    in_frames = False
+    for line in text.splitlines():
+        if frame := _FRAME.fullmatch(line):
+            lines.append("{}:{} {}".format(*frame.groups()))
+        elif in_frames and (kind := _KIND.match(line)):
+            lines.append(kind[0])
+        in_frames = line.startswith(" ")
     return lines
 
 

@@ -1,5 +1,7 @@
 """Nothing of a patient reaches a log."""
 
+import traceback
+
 import pytest
 
 from fhir_server.observability import redaction
@@ -29,6 +31,19 @@ def test_an_exception_is_shown_without_its_words() -> None:
     assert "Smith" not in text
     assert [line for line in lines if " " not in line] == ["KeyError", "ValueError"]
     assert any(line.endswith(" _chained") and "test_redaction.py:" in line for line in lines)
+
+
+def test_a_traceback_that_became_text_is_shown_without_its_words() -> None:
+    error = _chained()
+    error.add_note("Smith: a note")
+    text = "".join(traceback.format_exception(error))
+
+    lines = redaction.traceback_lines(text)
+
+    assert "Smith" in text
+    assert "Smith" not in "\n".join(lines)
+    assert [line for line in lines if " " not in line] == ["KeyError", "ValueError"]
+    assert any(line.endswith(" _chained") for line in lines)
 
 
 def test_the_operating_system_may_speak() -> None:
