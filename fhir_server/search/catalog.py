@@ -15,8 +15,8 @@ from fhir_server.fhirpath.errors import FhirPathSyntaxError
 from fhir_server.search.compiling import NotCompiled, compile_parameter
 from fhir_server.search.rewriting import Compiled, Derivation, derive
 
-STORED_APART: Final = frozenset({"_id", "_lastUpdated"})
-"""Parameters about what the store keeps beside the terms."""
+STORED: Final = frozenset({"_id", "_lastUpdated"})
+"""Parameters about what a store keeps beside the terms; see `stored.py`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Catalog:
         compiled: dict[str, Compiled] = {}
         left_over: dict[str, str] = {}
         for code, parameter in definitions.items():
-            if code in STORED_APART:
+            if code in STORED:
                 continue
             try:
                 found = compile_parameter(parameter, type_, self._definitions.elements)

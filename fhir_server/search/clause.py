@@ -26,6 +26,11 @@ class Clause:
     """Everything before the equals sign, as it was sent."""
 
     @property
+    def pair(self) -> tuple[str, str]:
+        """Name and value as they were sent."""
+        return self.text, ",".join(self.values)
+
+    @property
     def shown(self) -> str:
         """The name to speak of in a message: never longer than a line."""
         return shown(self.text)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fhir_server.search.conditions import decider
-from fhir_server.search.entries import Entries, Indexed, Indexer
+from fhir_server.search.entries import Entries, Indexed
 from fhir_server.search.paths import Condition, Member, Nth, Only, Step
+from fhir_server.storage.versions import Key
 
 
 @dataclass(slots=True)
@@ -24,14 +25,21 @@ class Gathered(Entries):
     resource: Any = None
     members: list[str] = field(default_factory=list)
     """Ids of the patients in whose compartment the resource is; may repeat."""
+    codes: list[Key] = field(default_factory=list)
+    """Keys that drivers are made of; see `schemes.py`."""
+    categories: list[Key] = field(default_factory=list)
+
+
+Collect = Callable[[Any, Indexed, Gathered], None]
+"""Add what one element gives; an indexer of a value type is one of these."""
 
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """At the end of these steps, hand the element to the indexer as this parameter's."""
+    """At the end of these steps, collect from the element what it gives to this parameter."""
 
     steps: tuple[Step, ...]
-    indexer: Indexer
+    collect: Collect
     parameter: Indexed
 
 
@@ -48,8 +56,8 @@ def extractor(finds: Iterable[Find]) -> Visit:
         node = root
         for step in find.steps:
             node = node.after(step)
-        if (find.indexer, find.parameter) not in node.leaves:
-            node.leaves.append((find.indexer, find.parameter))
+        if (find.collect, find.parameter) not in node.leaves:
+            node.leaves.append((find.collect, find.parameter))
     return _item(root)
 
 
@@ -57,7 +65,7 @@ def extractor(finds: Iterable[Find]) -> Visit:
 class _Node:
     """What to do with one element."""
 
-    leaves: list[tuple[Indexer, Indexed]] = field(default_factory=list)
+    leaves: list[tuple[Collect, Indexed]] = field(default_factory=list)
     members: dict[str, "_Node"] = field(default_factory=dict)
     only: dict[Condition, "_Node"] = field(default_factory=dict)
     nth: dict[int, "_Node"] = field(default_factory=dict)
@@ -103,12 +111,12 @@ def _all(visits: list[Visit]) -> Visit:
     return visit
 
 
-def _leaves(leaves: tuple[tuple[Indexer, Indexed], ...]) -> Visit:
+def _leaves(leaves: tuple[tuple[Collect, Indexed], ...]) -> Visit:
     if len(leaves) == 1:
-        ((indexer, parameter),) = leaves
+        ((collect, parameter),) = leaves
 
         def visit_one(value: Any, gathered: Gathered) -> None:
-            indexer(value, parameter, gathered)
+            collect(value, parameter, gathered)
 
         return visit_one
 

@@ -1,21 +1,77 @@
 """Indexing: the terms by which a resource will be found.
 
 https://hl7.org/fhir/R4/search.html
+
+One walk for all parameters of the type, then drivers from what was found. A type's extractor
+is made when the type is first met.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Any
 
 from fhir_server.definitions.registry import Definitions
+from fhir_server.search import keys
+from fhir_server.search.catalog import Catalog, TypeCatalog
+from fhir_server.search.collecting import Collectors, noting
+from fhir_server.search.extracting import Find, Gathered, Visit, extractor
+from fhir_server.search.schemes import PATIENT, Scheme, scheme_of
 from fhir_server.storage.versions import Terms
 
 
-class Indexer:
-    """Terms of resources, by extractors that are compiled when their type is first met."""
+@dataclass(frozen=True, slots=True)
+class _TypeIndex:
+    visit: Visit
+    scheme: Scheme
 
-    def __init__(self, definitions: Definitions, base_url: str) -> None:
-        self._definitions = definitions
-        self._base_url = base_url
+
+class Indexer:
+    """Terms of resources. Whoever changes `base_url` or `zone` must index everything again."""
+
+    def __init__(
+        self,
+        definitions: Definitions,
+        base_url: str,
+        *,
+        zone: tzinfo = UTC,
+        catalog: Catalog | None = None,
+    ) -> None:
+        """`zone` is for dates and times that name none; a catalog may be shared."""
+        self._catalog = catalog or Catalog(definitions)
+        self._patients = definitions.compartment(PATIENT)
+        self._collectors = Collectors(definitions.elements, base_url, zone)
+        self._types: dict[str, _TypeIndex] = {}
 
     def terms(self, resource: dict[str, Any]) -> Terms:
-        """Keys, intervals, driver terms and main date of a resource; malformed parts give none."""
-        raise NotImplementedError
+        """Keys, intervals, drivers and main date of a resource of a known type.
+
+        Malformed parts give no terms and never raise; a type that does not exist is a KeyError.
+        """
+        type_ = resource["resourceType"]
+        index = self._types.get(type_)
+        if index is None:
+            index = self._types[type_] = self._compile(type_)
+        gathered = Gathered(resource=resource)
+        index.visit(resource, gathered)
+        drivers, start, end = index.scheme.drivers(gathered)
+        return Terms(
+            keys=list(dict.fromkeys(gathered.keys)),
+            drivers=drivers,
+            intervals=list(dict.fromkeys(gathered.intervals)),
+            start=start,
+            end=end,
+        )
+
+    def _compile(self, type_: str) -> _TypeIndex:
+        catalog = self._catalog.of(type_)
+        scheme = scheme_of(catalog, self._patients)
+        finds = [*self._finds(catalog, scheme), *self._collectors.of_members(scheme)]
+        return _TypeIndex(extractor(finds), scheme)
+
+    def _finds(self, catalog: TypeCatalog, scheme: Scheme) -> Iterator[Find]:
+        for code, compiled in catalog.compiled.items():
+            if code not in catalog.derived:
+                marked = keys.indexed(catalog.type, code)
+                for find in self._collectors.of_parameter(compiled, marked):
+                    yield noting(find, code, scheme)

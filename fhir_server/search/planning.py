@@ -6,6 +6,7 @@ drives is decided by a fixed rank, corrected by the store's estimates. Rewrites 
     one alternative      AnyOf(t)                          →  t
     alternative keys     AnyOf(KeyIs(a), KeyIs(b))         →  KeyIs(a, b)
     alternative ids      AnyOf(IdIs(a), IdIs(b))           →  IdIs(a, b)
+    what nothing meets   AnyOf()                           →  IdIs() alone
     member and pair      patient=1 and code=x              →  DriverIs(patient 1 with code x)
     term and date        code=x and date≥d                 →  DriverIs(code x, end ≥ d)
     date alone           date≥d                            →  DriverIs(all, end ≥ d)
@@ -20,7 +21,7 @@ from enum import IntEnum
 from itertools import product
 from typing import Final
 
-from fhir_server.search.drivers import DriverTerms
+from fhir_server.search.schemes import Scheme
 from fhir_server.storage.query import (
     AllOf,
     AnyOf,
@@ -35,13 +36,15 @@ from fhir_server.storage.query import (
     Test,
     UpdatedIn,
 )
-from fhir_server.storage.versions import EARLIEST, LATEST
+from fhir_server.storage.versions import EARLIEST, LATEST, Key
 
 Estimate = Callable[[str, Driver | None], Awaitable[int]]
 """`Store.estimate`: about how many live versions a driver yields, at most 1,000."""
 
 OLDEST_FIRST: Final = Order()
 """By creation: the order when none is asked for."""
+NOTHING: Final = AnyOf(())
+"""The test that nothing meets."""
 FEW: Final = 100
 """A driver that yields no more than this is taken without looking at others."""
 MOST_TERMS: Final = 200
@@ -78,8 +81,10 @@ class Criterion:
     """Membership terms of which every match carries one, such as a patient's."""
     members_exact: bool = False
     """Whether carrying one of `members` also means to match."""
-    pairs: tuple[bytes, ...] = ()
-    """Keys that drivers are combined with; every match carries one, and who does matches."""
+    pairs: tuple[Key, ...] = ()
+    """Keys that are drivers with a member; every match carries one, and who does matches."""
+    alone: bool = False
+    """Whether these keys are drivers without a member as well."""
     main_date: bool = False
     """Whether the test is about the date by which drivers are ordered."""
 
@@ -101,29 +106,29 @@ class Candidate:
 
 def any_of(tests: Sequence[Test]) -> Test:
     """Alternatives as one test that an index can begin with, where there is such a test."""
-    if len(tests) == 1:
-        return tests[0]
-    if all(isinstance(test, KeyIs) for test in tests):
-        keys = (key for test in tests if isinstance(test, KeyIs) for key in test.keys)
-        return KeyIs(tuple(dict.fromkeys(keys)))
-    if all(isinstance(test, IdIs) for test in tests):
-        return IdIs(frozenset().union(*(test.ids for test in tests if isinstance(test, IdIs))))
-    return AnyOf(tuple(tests))
+    flat = [each for test in tests for each in (test.tests if isinstance(test, AnyOf) else (test,))]
+    keys = [key for test in flat if isinstance(test, KeyIs) for key in test.keys]
+    ids = frozenset(id_ for test in flat if isinstance(test, IdIs) for id_ in test.ids)
+    others = [test for test in flat if not isinstance(test, KeyIs | IdIs)]
+    merged: list[Test] = [KeyIs(tuple(dict.fromkeys(keys)))] if keys else []
+    merged += [IdIs(ids)] if ids else []
+    merged += dict.fromkeys(others)
+    return merged[0] if len(merged) == 1 else AnyOf(tuple(merged))
 
 
 async def make_plan(
-    terms: DriverTerms,
+    scheme: Scheme,
     criteria: Sequence[Criterion],
     estimate: Estimate,
     *,
     order: Order = OLDEST_FIRST,
 ) -> Plan:
     """The plan of all criteria together; asks for estimates only when the choice is open."""
-    choices = candidates(terms, criteria, order)
+    choices = candidates(scheme, criteria, order)
     best = choices[0] if choices[0].decisive or len(choices) == 1 else None
     if best is None:
-        best = await _cheapest(terms.type, choices, estimate)
-    return Plan(terms.type, best.driver, best.rest, order)
+        best = await _cheapest(scheme.terms.type, choices, estimate)
+    return Plan(scheme.terms.type, best.driver, best.rest, order)
 
 
 async def _cheapest(type_: str, choices: Sequence[Candidate], estimate: Estimate) -> Candidate:
@@ -139,12 +144,12 @@ async def _cheapest(type_: str, choices: Sequence[Candidate], estimate: Estimate
     return best
 
 
-def candidates(
-    terms: DriverTerms, criteria: Sequence[Criterion], order: Order
-) -> Sequence[Candidate]:
+def candidates(scheme: Scheme, criteria: Sequence[Criterion], order: Order) -> Sequence[Candidate]:
     """Every way to begin, best rank first; the last resort is to look at every version."""
+    if any(criterion.test == NOTHING for criterion in criteria):
+        return [Candidate(IdIs(frozenset()), (), Rank.ID, ordered=True)]
     window = _window(criteria)
-    found = [*_pairs(terms, criteria, window, order), *_dated(terms, criteria, window, order)]
+    found = [*_pairs(scheme, criteria, window, order), *_dated(scheme, criteria, window, order)]
     for index, criterion in enumerate(criteria):
         if isinstance(criterion.test, Driver):
             rest = _tests(criteria, (index,))
@@ -180,31 +185,31 @@ def _both(window: tuple[int, int], other: tuple[float, float]) -> tuple[int, int
 
 
 def _pairs(
-    terms: DriverTerms, criteria: Sequence[Criterion], window: _Window | None, order: Order
+    scheme: Scheme, criteria: Sequence[Criterion], window: _Window | None, order: Order
 ) -> Iterable[Candidate]:
     for (one, member), (two, paired) in product(enumerate(criteria), repeat=2):
         if not 0 < len(member.members) * len(paired.pairs) <= MOST_TERMS:
             continue
-        drivers = [terms.pair(m, k) for m, k in product(member.members, paired.pairs)]
+        drivers = [scheme.terms.pair(m, k) for m, k in product(member.members, paired.pairs)]
         says = (one, two) if member.members_exact else (two,)
         yield _driven(drivers, window, criteria, says, Rank.PAIR, order)
 
 
 def _dated(
-    terms: DriverTerms, criteria: Sequence[Criterion], window: _Window | None, order: Order
+    scheme: Scheme, criteria: Sequence[Criterion], window: _Window | None, order: Order
 ) -> Iterable[Candidate]:
     """Drivers ordered by date: worth it for a window, or when that is the order wanted."""
-    if window is None and order.by is not By.START:
+    if scheme.main_date is None or (window is None and order.by is not By.START):
         return
     for index, criterion in enumerate(criteria):
         if criterion.members:
             says = (index,) if criterion.members_exact else ()
             drivers: Sequence[bytes] = criterion.members
             yield _driven(drivers, window, criteria, says, Rank.REFERENCE, order)
-        elif criterion.pairs:
-            drivers = [terms.single(key) for key in criterion.pairs]
+        elif criterion.pairs and criterion.alone:
+            drivers = [scheme.terms.single(key) for key in criterion.pairs]
             yield _driven(drivers, window, criteria, (index,), Rank.TERM_AND_DATE, order)
-    yield _driven([terms.all], window, criteria, (), Rank.DATE_ALONE, order)
+    yield _driven([scheme.terms.all], window, criteria, (), Rank.DATE_ALONE, order)
 
 
 def _driven(

@@ -7,15 +7,20 @@ https://hl7.org/fhir/R4/search.html
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
 
 from fhir_server.definitions.registry import Definitions
+from fhir_server.definitions.search_parameters import SearchParameter
 from fhir_server.errors import BadRequest
+from fhir_server.kit.clock import Clock, SystemClock
 from fhir_server.search.binding import Binder
+from fhir_server.search.catalog import Catalog
 from fhir_server.search.clause import shown
 from fhir_server.search.controls import FORMATTING, Controls, Sizes, read_controls
 from fhir_server.search.paging import PAGE_PARAMETER, Cursors, query_digest
 from fhir_server.search.planning import Criterion, Estimate, make_plan
 from fhir_server.search.query_string import Limits, Pair, parse
+from fhir_server.search.values.parameter import Context
 from fhir_server.storage.query import Plan
 from fhir_server.storage.versions import Position
 
@@ -48,11 +53,18 @@ class Searching:
         *,
         limits: Limits | None = None,
         sizes: Sizes | None = None,
+        clock: Clock | None = None,
+        zone: tzinfo = UTC,
+        catalog: Catalog | None = None,
     ) -> None:
-        self._binder = Binder(definitions, base_url)
+        """`zone` is for dates and times that name none; a catalog may be shared."""
+        self._binder = Binder(catalog or Catalog(definitions))
         self._cursors = Cursors(page_key)
         self._limits = limits or Limits()
         self._sizes = sizes or Sizes()
+        self._clock = clock or SystemClock()
+        self._zone = zone
+        self._base_url = base_url
 
     def prepare(
         self, type_: str, pairs: Sequence[Pair], *, lenient: bool = False, caller: str = ""
@@ -65,13 +77,15 @@ class Searching:
         """
         query = parse(pairs, self._limits)
         controls, kept, ignored = read_controls(query.controls, self._sizes, lenient=lenient)
-        criteria, used, unknown = self._binder.bind(type_, query.clauses, lenient=lenient)
-        digest = query_digest(type_, used)
+        context = self._context()
+        criteria, used, unknown = self._binder.bind(type_, query.clauses, context, lenient=lenient)
+        asked = tuple(clause.pair for clause in used)
+        digest = query_digest(type_, asked)
         after = None
         if controls.page is not None:
             after = self._cursors.open(controls.page, digest, caller)
-        shown = (*used, *(pair for pair in kept if pair[0] != PAGE_PARAMETER))
-        return Prepared(type_, criteria, controls, after, shown, (*unknown, *ignored), digest)
+        shown_pairs = (*asked, *(pair for pair in kept if pair[0] != PAGE_PARAMETER))
+        return Prepared(type_, criteria, controls, after, shown_pairs, (*unknown, *ignored), digest)
 
     def prepare_criteria(self, type_: str, pairs: Sequence[Pair]) -> tuple[Criterion, ...]:
         """Criteria alone, for conditional interactions and references.
@@ -85,18 +99,25 @@ class Searching:
                 raise BadRequest(f"{shown(name)} is no criterion; leave it out here.")
         if not query.clauses:
             raise BadRequest("At least one criterion is needed, such as identifier=system|value.")
-        return self._binder.bind(type_, query.clauses, lenient=False)[0]
+        return self._binder.bind(type_, query.clauses, self._context(), lenient=False)[0]
+
+    def searchable(self, type_: str) -> Sequence[SearchParameter]:
+        """Definitions of the parameters that a type can be searched by; KeyError if unknown."""
+        return self._binder.searchable(type_)
 
     async def plan(self, prepared: Prepared, estimate: Estimate) -> Plan:
         """The plan for the page that was asked for; `estimate` is the store's."""
-        terms = self._binder.driver_terms(prepared.type)
-        plan = await make_plan(terms, prepared.criteria, estimate)
+        scheme = self._binder.scheme(prepared.type)
+        plan = await make_plan(scheme, prepared.criteria, estimate)
         return replace(plan, after=prepared.after, limit=prepared.controls.count)
 
     async def criteria_plan(self, type_: str, pairs: Sequence[Pair], estimate: Estimate) -> Plan:
         """The plan of criteria alone; see `prepare_criteria`."""
         criteria = self.prepare_criteria(type_, pairs)
-        return await make_plan(self._binder.driver_terms(type_), criteria, estimate)
+        return await make_plan(self._binder.scheme(type_), criteria, estimate)
+
+    def _context(self) -> Context:
+        return Context(self._clock.now(), self._zone, self._base_url)
 
     def page_pair(self, prepared: Prepared, position: Position, caller: str = "") -> Pair:
         """What a link to the page behind `position` carries besides `prepared.pairs`."""

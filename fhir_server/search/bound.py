@@ -1,0 +1,121 @@
+"""A search parameter ready for values: where it looks, how it reads, what drivers it can use.
+
+Made once for each parameter that is asked for, and kept. A derived parameter (`rewriting.py`)
+looks where others look:
+
+    combo-code=x    →  any of code=x, component-code=x
+    patient=1       →  subject=Patient/1
+    patient=Group/1 →  nothing
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from fhir_server.errors import BadRequest
+from fhir_server.fhir.primitives import is_id
+from fhir_server.fhir.reference import Local, parse
+from fhir_server.search import keys
+from fhir_server.search.conditions import names_type
+from fhir_server.search.planning import NOTHING, Criterion, Rank, any_of
+from fhir_server.search.schemes import PATIENT, Scheme, names_group
+from fhir_server.search.values.escapes import unescape
+from fhir_server.search.values.parameter import Context, Parameter
+from fhir_server.search.values.table import Values
+from fhir_server.storage.query import KeyIs, Not, Test
+from fhir_server.storage.versions import Key
+
+_AFTER_GROUP: Final = keys.PREFIX_BYTES + keys.GROUP_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One parameter of one resource type."""
+
+    places: tuple[Parameter, ...]
+    """Where it looks: itself, or the parameters it is derived from."""
+    values: Values
+    target: str | None
+    """The only type its references count for, when it is narrowed to one."""
+    rank: Rank
+    scheme: Scheme
+    paired: bool
+    """Whether its keys are drivers together with a patient."""
+    alone: bool
+    """Whether its keys are drivers without one."""
+    main_date: bool
+
+    @property
+    def code(self) -> str:
+        return self.places[0].code
+
+    def criterion(self, values: tuple[str, ...], context: Context) -> Criterion:
+        """The criterion that one of the values holds; BadRequest for a wrong one."""
+        test = any_of([self._test(value, context) for value in values])
+        return Criterion(
+            self.code,
+            test,
+            self.rank,
+            members=self._members(values, context),
+            members_exact=self.scheme.memberships.get(self.code, False),
+            pairs=self._pairs(test),
+            alone=self.alone,
+            main_date=self.main_date,
+        )
+
+    @property
+    def tells_missing(self) -> bool:
+        """Whether absence can be told: not of references to one type among others."""
+        return self.target is None
+
+    def missing(self, values: tuple[str, ...]) -> Criterion:
+        """The criterion of `:missing`; BadRequest unless the value is true or false."""
+        if values not in {("true",), ("false",)}:
+            raise BadRequest(f"{self.code}:missing is either true or false.")
+        present = any_of([self.values.present(place) for place in self.places])
+        test = Not(present) if values == ("true",) else present
+        return Criterion(f"{self.code}:missing", test, Rank.CATEGORY)
+
+    def _test(self, value: str, context: Context) -> Test:
+        meant = value if self.target is None else _narrowed(value, self.target)
+        tests = [self.values.test(place, meant or value, context) for place in self.places]
+        return NOTHING if meant is None else any_of(tests)
+
+    def _members(self, values: tuple[str, ...], context: Context) -> tuple[bytes, ...]:
+        """The patients of whom a match must be a member; none when it may be anyone's."""
+        if self.code not in self.scheme.memberships:
+            return ()
+        ids = [self._patient(value, context) for value in values]
+        if not all(ids):
+            return ()
+        return tuple(self.scheme.terms.member(PATIENT, id_) for id_ in ids if id_)
+
+    def _patient(self, value: str, context: Context) -> str | None:
+        text = unescape(value)
+        if is_id(text):
+            return text if self.places[0].targets == (PATIENT,) else None
+        match parse(text, context.base_url):
+            case Local(type="Patient", id=id_):
+                return id_
+            case _:
+                return None
+
+    def _pairs(self, test: Test) -> tuple[Key, ...]:
+        """The keys of the test as drivers know them; none when one of them is no driver."""
+        if not self.paired or not isinstance(test, KeyIs):
+            return ()
+        found = tuple(map(self._as_driver_key, test.keys))
+        return found if all(map(names_group, found)) else ()
+
+    def _as_driver_key(self, key: Key) -> Key:
+        """A plain `code` has no system, so that asking for any system is asking for none."""
+        if isinstance(key, bytes) and self.places[0].types == {"code"} and not names_group(key):
+            return key[: keys.PREFIX_BYTES] + keys.NONE + key[_AFTER_GROUP:]
+        return key
+
+
+def _narrowed(value: str, target: str) -> str | None:
+    """The value as a reference to the type; None when it refers to another."""
+    text = unescape(value)
+    if is_id(text):
+        return f"{target}/{text}"
+    return value if names_type(text, target) else None

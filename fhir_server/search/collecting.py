@@ -1,0 +1,164 @@
+"""Collecting: what is done with the elements that a parameter finds.
+
+An element of a type goes to the indexer of that type, or of the nearest type it is derived from:
+an Age is indexed as the Quantity it is. Parts of a composite go together, in every combination
+that belongs to one base element.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from itertools import product
+from operator import attrgetter
+from typing import Any, Final
+
+from fhir_server.definitions.elements import ElementTable
+from fhir_server.fhir.reference import Local, parse
+from fhir_server.search.conditions import Decide, Reach, decider, reacher
+from fhir_server.search.entries import Indexed, Indexer
+from fhir_server.search.extracting import Collect, Find, Gathered
+from fhir_server.search.paths import Part, Path, Truth, Tuple
+from fhir_server.search.rewriting import Compiled
+from fhir_server.search.schemes import PATIENT, Scheme, names_group
+from fhir_server.search.values import composite
+from fhir_server.search.values.table import indexers
+from fhir_server.storage.versions import Key
+
+_MEMBER: Final = Indexed(b"", 0, "")
+"""Members of a compartment have no entries of their own: they become drivers."""
+
+
+def nearest(known: Collection[str], type_: str, elements: ElementTable) -> str | None:
+    """The type itself, or the nearest it is derived from, that is known; None if none is."""
+    current: str | None = type_
+    while current is not None and current not in known:
+        derived = elements.types.get(current)
+        current = derived.base if derived else None
+    return current
+
+
+class Collectors:
+    """Makes the collectors of parameters; `zone` and `base_url` are those of the values."""
+
+    def __init__(self, elements: ElementTable, base_url: str, zone: tzinfo) -> None:
+        self._elements = elements
+        self._base_url = base_url
+        self._zone = zone
+        self._indexers = indexers(zone, base_url)
+
+    def of_parameter(self, compiled: Compiled, marked: Indexed) -> Iterator[Find]:
+        """What a parameter has the walk do; nothing for types that cannot be indexed."""
+        for found in compiled.found:
+            match found:
+                case Path(steps, type_):
+                    indexer = self._indexer(compiled.type, type_)
+                    if indexer is not None:
+                        yield Find(steps, indexer, marked)
+                case Truth(condition):
+                    yield Find((), _truth(decider(condition), self._indexers["token"]), marked)
+                case Tuple(base, parts):
+                    combined = list(self._combinations(parts))
+                    if combined:
+                        yield Find(base.steps, _together(parts, combined), marked)
+
+    def of_members(self, scheme: Scheme) -> Iterator[Find]:
+        """What tells the patients in whose compartments a resource is."""
+        member = _member(self._base_url)
+        for path in scheme.members:
+            yield Find(path.steps, member, _MEMBER)
+        if scheme.terms.type == PATIENT:
+            yield Find((), _own_member, _MEMBER)
+
+    def _indexer(self, search_type: str, type_: str) -> Indexer | None:
+        known = self._indexers.get(search_type, {})
+        found = nearest(known, type_, self._elements)
+        return None if found is None else known[found]
+
+    def _combinations(self, parts: Sequence[Part]) -> "Iterator[_Combination]":
+        """Every choice of one path a part whose types can be indexed together."""
+        for places in product(*(range(len(part.paths)) for part in parts)):
+            kinds = [
+                (part.type, self._nearest(part.type, part.paths[place].type))
+                for part, place in zip(parts, places, strict=True)
+            ]
+            indexer = composite.indexer(kinds, self._zone, self._base_url)
+            if indexer is not None:
+                yield _Combination(places, indexer)
+
+    def _nearest(self, search_type: str, type_: str) -> str:
+        return nearest(self._indexers.get(search_type, {}), type_, self._elements) or type_
+
+
+@dataclass(frozen=True, slots=True)
+class _Combination:
+    places: tuple[int, ...]
+    """Of each part, which of its paths."""
+    indexer: composite.TupleIndexer
+
+
+def _together(parts: Sequence[Part], combined: Sequence[_Combination]) -> Collect:
+    """Index each combination of elements; the last part is looked for first, as it is rare."""
+    reaches: Sequence[Sequence[tuple[Reach, bool]]] = [
+        [(reacher((path,)), part.from_root) for path in part.paths] for part in parts
+    ]
+
+    def collect(element: Any, parameter: Indexed, gathered: Gathered) -> None:
+        found = []
+        for part in reversed(reaches):
+            ends = [reach(gathered.resource if root else element) for reach, root in part]
+            if not any(ends):
+                return
+            found.append(ends)
+        found.reverse()
+        for combination in combined:
+            chosen = [ends[place] for ends, place in zip(found, combination.places, strict=True)]
+            for elements in product(*chosen):
+                combination.indexer(elements, parameter, gathered)
+
+    return collect
+
+
+def _truth(decide: Decide, tokens: Mapping[str, Indexer]) -> Collect:
+    indexer = tokens["boolean"]
+
+    def collect(resource: Any, parameter: Indexed, gathered: Gathered) -> None:
+        truth = decide(resource)
+        if truth is not None:
+            indexer(truth, parameter, gathered)
+
+    return collect
+
+
+def _member(base_url: str) -> Collect:
+    def collect(reference: Any, _: Indexed, gathered: Gathered) -> None:
+        text = reference.get("reference") if type(reference) is dict else None
+        if type(text) is str:
+            match parse(text, base_url):
+                case Local(type="Patient", id=id_):
+                    gathered.members.append(id_)
+
+    return collect
+
+
+def _own_member(patient: Any, _: Indexed, gathered: Gathered) -> None:
+    id_ = patient.get("id") if type(patient) is dict else None
+    if type(id_) is str:
+        gathered.members.append(id_)
+
+
+def noting(find: Find, code: str, scheme: Scheme) -> Find:
+    """The same, with the keys that drivers are made of kept aside, if this is such a code."""
+    if code in scheme.codes:
+        return Find(find.steps, _noting(find.collect, attrgetter("codes")), find.parameter)
+    if code in scheme.categories:
+        return Find(find.steps, _noting(find.collect, attrgetter("categories")), find.parameter)
+    return find
+
+
+def _noting(collect: Collect, aside: Callable[[Gathered], list[Key]]) -> Collect:
+    def collect_and_note(value: Any, parameter: Indexed, gathered: Gathered) -> None:
+        before = len(gathered.keys)
+        collect(value, parameter, gathered)
+        aside(gathered).extend(key for key in gathered.keys[before:] if names_group(key))
+
+    return collect_and_note

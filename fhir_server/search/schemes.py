@@ -1,0 +1,127 @@
+"""Schemes: which drivers a resource type has, found out from its usage and its compartment.
+
+https://hl7.org/fhir/R4/compartmentdefinition-patient.html
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+from fhir_server.definitions.compartments import CompartmentDefinition
+from fhir_server.search import keys
+from fhir_server.search.catalog import TypeCatalog
+from fhir_server.search.drivers import LONG_MILLISECONDS, DriverTerms, long
+from fhir_server.search.extracting import Gathered
+from fhir_server.search.paths import Found, Only, Path, RefersTo
+from fhir_server.search.usage import Usage, usage_of
+from fhir_server.storage.versions import EARLIEST, Key
+
+PATIENT: Final = "Patient"
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """The drivers of one resource type."""
+
+    terms: DriverTerms
+    main_date: int | None
+    """Key of the intervals that are the main date; None when the type has none."""
+    codes: frozenset[str]
+    """Parameters whose keys are drivers alone and with a patient."""
+    categories: frozenset[str]
+    """Parameters whose keys are drivers with a patient only."""
+    memberships: Mapping[str, bool]
+    """Reference parameters that make a patient's member, and whether no other one does."""
+    members: tuple[Path, ...]
+    """Where references that make a patient's member lie."""
+
+    def drivers(self, gathered: Gathered) -> tuple[list[bytes], int, int]:
+        """Driver terms, and the main date from its first millisecond to its last."""
+        start, end = self._dates(gathered)
+        terms = self.terms
+        found = [terms.all] if self.main_date is not None else []
+        for id_ in dict.fromkeys(gathered.members):
+            member = terms.member(PATIENT, id_)
+            found.append(member)
+            found += [terms.pair(member, key) for key in gathered.codes]
+            found += [terms.pair(member, key) for key in gathered.categories]
+        if self.main_date is not None:
+            found += [terms.single(key) for key in gathered.codes]
+            if end - start >= LONG_MILLISECONDS:
+                found += [long(term) for term in found]
+        return list(dict.fromkeys(found)), start, end
+
+    def _dates(self, gathered: Gathered) -> tuple[int, int]:
+        if self.main_date is not None:
+            for key, low, high in gathered.intervals:
+                if key == self.main_date:
+                    return max(int(low), EARLIEST + 1), int(high)
+        return EARLIEST, EARLIEST
+
+
+def scheme_of(catalog: TypeCatalog, patients: CompartmentDefinition | None) -> Scheme:
+    """The drivers of a type; `patients` is the definition of the Patient compartment."""
+    usage = usage_of(catalog.type)
+    members = _member_paths(catalog, patients)
+    return Scheme(
+        DriverTerms(catalog.type),
+        _main_date(catalog, usage),
+        _known(catalog, usage.codes),
+        _known(catalog, usage.categories),
+        MappingProxyType(_memberships(catalog, members)),
+        members,
+    )
+
+
+def _main_date(catalog: TypeCatalog, usage: Usage) -> int | None:
+    code = usage.date
+    if code is None or code not in catalog.compiled or code in catalog.derived:
+        return None
+    return keys.interval_key(keys.indexed(catalog.type, code))
+
+
+def _known(catalog: TypeCatalog, codes: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(code for code in codes if code in catalog.compiled)
+
+
+def _member_paths(catalog: TypeCatalog, patients: CompartmentDefinition | None) -> tuple[Path, ...]:
+    codes = patients.get(catalog.type, ()) if patients is not None else ()
+    found = (
+        path
+        for code in codes
+        if code in catalog.compiled
+        for path in _patient_paths(catalog.compiled[code].found)
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def _patient_paths(found: tuple[Found, ...]) -> list[Path]:
+    """Paths to references that may name a patient, without the filter that asks for it."""
+    paths = []
+    for path in found:
+        if isinstance(path, Path) and path.type == "Reference":
+            last = path.steps[-1]
+            if last == Only(RefersTo(PATIENT)):
+                paths.append(replace(path, steps=path.steps[:-1]))
+            elif not (isinstance(last, Only) and isinstance(last.condition, RefersTo)):
+                paths.append(path)
+    return paths
+
+
+def _memberships(catalog: TypeCatalog, members: tuple[Path, ...]) -> dict[str, bool]:
+    memberships = {}
+    for code, compiled in catalog.compiled.items():
+        paths = frozenset(_patient_paths(compiled.found))
+        if paths and paths <= frozenset(members) and compiled.type == "reference":
+            # A patient is its own member, whatever it refers to.
+            memberships[code] = paths == frozenset(members) and catalog.type != PATIENT
+    return memberships
+
+
+_GROUP = slice(keys.PREFIX_BYTES, keys.PREFIX_BYTES + keys.GROUP_BYTES)
+
+
+def names_group(key: Key) -> bool:
+    """Whether a key says of which system or type its value is: only those become drivers."""
+    return isinstance(key, bytes) and key[_GROUP] != keys.ANY
