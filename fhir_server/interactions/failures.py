@@ -12,6 +12,7 @@ import structlog
 from fhir_server.errors import FhirError
 from fhir_server.fhir.outcome import Issue, operation_outcome
 from fhir_server.interactions.request import Reply
+from fhir_server.storage.base import StoreError
 
 _log = structlog.get_logger()
 
@@ -24,9 +25,14 @@ def failed(error: Exception) -> Reply:
         reply.headers |= error.headers
         return reply
     incident = secrets.token_hex(8)
+    told = f"Tell the operator this incident: {incident}"
+    if isinstance(error, StoreError):
+        _log.error("store failed", incident=incident, reason=str(error), exc_info=error)
+        issue = Issue("error", "transient", f"The store failed; try again later. {told}")
+        return Reply(503, content=operation_outcome([issue]))
     _log.error("unexpected error", incident=incident, exc_info=error)
-    words = f"The server failed unexpectedly. Tell the operator this incident: {incident}"
-    return Reply(500, content=operation_outcome([Issue("fatal", "exception", words)]))
+    issue = Issue("fatal", "exception", f"The server failed unexpectedly. {told}")
+    return Reply(500, content=operation_outcome([issue]))
 
 
 def placed(error: FhirError, index: int, what: str) -> FhirError:
