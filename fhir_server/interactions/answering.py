@@ -10,6 +10,8 @@ from fhir_server.fhir.outcome import Issue, operation_outcome
 from fhir_server.interactions.request import Reply, Request, Resource
 from fhir_server.storage.versions import Version
 
+_FORMS = frozenset({"minimal", "representation", "operationoutcome"})
+
 
 def preference(request: Request, name: str) -> str | None:
     """The value of one preference in Prefer, lower case; None when it is not stated."""
@@ -23,11 +25,17 @@ def preference(request: Request, name: str) -> str | None:
     return None
 
 
+def return_form(request: Request, default: str) -> str:
+    """minimal, representation or operationoutcome, as Prefer: return says; else the default."""
+    form = preference(request, "return")
+    return form if form in _FORMS else default
+
+
 def written(request: Request, version: Version, status: int, *, default: str) -> Reply:
     """The answer to a create or update, in the form that Prefer: return asks for."""
     reply = Reply(status, version)
     reply.location = f"{version.type}/{version.id}/_history/{version.number}"
-    form = preference(request, "return") or default
+    form = return_form(request, default)
     if form == "minimal":
         reply.shows_version = False
     elif form == "operationoutcome":
@@ -39,7 +47,7 @@ def written(request: Request, version: Version, status: int, *, default: str) ->
 
 def deleted(request: Request, version: Version | None, what: str) -> Reply:
     """The answer to a delete: 204, or 200 with an OperationOutcome when Prefer asks for one."""
-    if preference(request, "return") != "operationoutcome":
+    if return_form(request, "minimal") != "operationoutcome":
         return Reply(204, version, shows_version=False)
     issue = Issue("information", "informational", what)
     return Reply(200, version, content=operation_outcome([issue]))

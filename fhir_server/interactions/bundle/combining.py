@@ -10,13 +10,12 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from fhir_server.errors import FhirError
 from fhir_server.interactions.answering import written
 from fhir_server.interactions.bundle import ordering
 from fhir_server.interactions.bundle.entries import Entry
+from fhir_server.interactions.bundle.performing import placing
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.deciding import Decide, Decision
-from fhir_server.interactions.failures import placed
 from fhir_server.interactions.preconditions import if_none_exist
 from fhir_server.interactions.references import Directory, Link, canonical
 from fhir_server.interactions.request import Reply
@@ -122,10 +121,8 @@ def _repeated(steps: Sequence[Step]) -> dict[int, int]:
 async def _decide(step: Step, context: Context, *, repeated: bool) -> Decision:
     if repeated:
         return Decision(lambda _: Reply(200))
-    try:
+    with placing(step.entry):
         return await step.decide(step.entry.request, context)
-    except FhirError as error:
-        raise placed(error, step.entry.index, step.entry.what) from None
 
 
 async def _point_links(combined: Combined, context: Context) -> None:
@@ -157,7 +154,5 @@ async def _point(step: Step, directory: Directory) -> None:
     body = step.entry.request.body
     if body is None or not step.links:
         return
-    try:
+    with placing(step.entry):
         await directory.resolve(step.links, body, step.entry.root)
-    except FhirError as error:
-        raise placed(error, step.entry.index, step.entry.what) from None

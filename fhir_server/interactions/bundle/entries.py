@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from fhir_server.errors import BadRequest, MalformedContent, TooLarge
+from fhir_server.interactions.answering import preference, return_form
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.request import Request, Resource
 
@@ -32,7 +33,7 @@ class Entry:
     @property
     def what(self) -> str:
         """How messages speak of it: `POST Patient`."""
-        return f"{self.request.method} {self.url.partition('?')[0]}"
+        return f"{self.request.method} {self.url.partition('?')[0]}".rstrip()
 
     @property
     def root(self) -> str:
@@ -60,7 +61,13 @@ def raw_entries(bundle: Resource, context: Context) -> Sequence[Any]:
     return entries
 
 
-def entry_of(raw: Any, index: int, context: Context, prefer: str | None) -> Entry:
+def preferences(request: Request) -> str:
+    """What the bundle prefers, as each entry does; nothing is returned unless asked for."""
+    form, handling = return_form(request, "minimal"), preference(request, "handling")
+    return f"return={form},handling={handling or 'strict'}"
+
+
+def entry_of(raw: Any, index: int, context: Context, prefer: str) -> Entry:
     """One entry as a request; BadRequest or MalformedContent says what it lacks."""
     place = f"Bundle.entry[{index}]"
     if not isinstance(raw, dict) or not isinstance(raw.get("request"), dict):
@@ -79,15 +86,27 @@ def entry_of(raw: Any, index: int, context: Context, prefer: str | None) -> Entr
     headers = {
         name: str(asked[element]) for element, name in _CONDITIONS.items() if element in asked
     }
-    if prefer is not None:
-        headers["prefer"] = prefer
-    path, query = _split(url, context.base_url)
+    headers["prefer"] = prefer
+    path, query = _split(url, index, context.base_url)
     full_url = raw.get("fullUrl")
     request = Request(method, path, query, headers, raw.get("resource"))
     return Entry(index, full_url if isinstance(full_url, str) else "", request, url)
 
 
-def _split(url: str, base_url: str) -> tuple[list[str], list[tuple[str, str]]]:
-    path, _, query = url.removeprefix(base_url).partition("?")
-    segments = [unquote(segment) for segment in path.strip("/").split("/") if segment]
-    return segments, parse_qsl(query, keep_blank_values=True)
+def _split(url: str, index: int, base_url: str) -> tuple[list[str], list[tuple[str, str]]]:
+    place = [f"Bundle.entry[{index}].request.url"]
+    path, _, query = url.partition("?")
+    if "://" in path:
+        if not f"{path}/".startswith(f"{base_url}/"):
+            raise BadRequest(
+                f"Entry {index}: {url} is not at {base_url}; an entry's url is relative to it.",
+                expression=place,
+            )
+        path = path.removeprefix(base_url)
+    try:
+        segments = [unquote(each, errors="strict") for each in path.strip("/").split("/") if each]
+        return segments, parse_qsl(query, keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise BadRequest(
+            f"Entry {index}: the url is not UTF-8, percent-encoded.", expression=place
+        ) from None

@@ -26,8 +26,9 @@ def response_entry(reply: Reply, base_url: str) -> bytes:
     if outcome is not None:
         answer["outcome"] = outcome
         return bundle.response_entry(answer)
-    full_url = f"{base_url}/{version.type}/{version.id}" if version else None
-    return bundle.response_entry(answer, body_of(reply), full_url)
+    body = body_of(reply)
+    full_url = f"{base_url}/{version.type}/{version.id}" if version and body else None
+    return bundle.response_entry(answer, body, full_url)
 
 
 def _outcome(reply: Reply) -> Resource | None:

@@ -8,16 +8,16 @@ answered after it, so that they see what was written.
 
 from collections.abc import Sequence
 
-from fhir_server.errors import BadRequest, FhirError
+from fhir_server.errors import FhirError
 from fhir_server.fhir import bundle
-from fhir_server.interactions.answering import preference
 from fhir_server.interactions.bundle.combining import Combined, Step, combine
-from fhir_server.interactions.bundle.entries import Entry, entry_of, raw_entries
+from fhir_server.interactions.bundle.entries import Entry, entry_of, preferences, raw_entries
 from fhir_server.interactions.bundle.ordering import ordered, require_distinct_urls
+from fhir_server.interactions.bundle.performing import interaction_of, perform_entry
 from fhir_server.interactions.bundle.responses import response_entry
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.deciding import Decision, carry_out
-from fhir_server.interactions.failures import failed, placed
+from fhir_server.interactions.failures import failed
 from fhir_server.interactions.references import links_in
 from fhir_server.interactions.request import Reply, Request, Resource
 from fhir_server.storage.versions import Version
@@ -28,7 +28,7 @@ async def transaction(request: Request, resource: Resource, context: Context) ->
 
     Any error of an entry is the error of the whole, with the entry's index and place.
     """
-    prefer = f"return={preference(request, 'return') or 'minimal'}"
+    prefer = preferences(request)
     raw = raw_entries(resource, context)
     entries = [entry_of(one, index, context, prefer) for index, one in enumerate(raw)]
     require_distinct_urls(entries)
@@ -56,17 +56,11 @@ def _sorted_out(entries: Sequence[Entry], context: Context) -> tuple[list[Step],
     steps, reads = [], []
     full_urls = frozenset(entry.full_url for entry in entries if entry.full_url)
     for entry in entries:
-        try:
-            interaction = context.table.find(entry.request, context)
-        except FhirError as error:
-            raise placed(error, entry.index, entry.what) from None
+        interaction = interaction_of(entry, context)
         if interaction.decide is not None:
             body = entry.request.body
             links = links_in(body, full_urls) if isinstance(body, dict) else ()
             steps.append(Step(entry, interaction.decide, links))
-        elif interaction.name == "bundle":
-            words = f"Entry {entry.index} is a bundle within a bundle."
-            raise BadRequest(words, expression=[entry.place])
         else:
             reads.append(entry)
     return steps, reads
@@ -77,14 +71,11 @@ async def _try(reads: Sequence[Entry], combined: Combined, context: Context) -> 
     for entry in reads:
         if "/".join(entry.request.path[:2]) in written:
             continue
-        try:
-            await context.table.perform(entry.request, context)
-        except FhirError as error:
-            raise placed(error, entry.index, entry.what) from None
+        await perform_entry(entry, context)
 
 
 async def _read(entry: Entry, context: Context) -> Reply:
     try:
-        return await context.table.perform(entry.request, context)
+        return await perform_entry(entry, context)
     except FhirError as error:
-        return failed(placed(error, entry.index, entry.what))
+        return failed(error)

@@ -1,0 +1,42 @@
+"""One entry of a bundle, carried out as if it had been sent alone.
+
+https://hl7.org/fhir/R4/http.html#transaction
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fhir_server.errors import BadRequest, FhirError
+from fhir_server.interactions.bundle.entries import Entry
+from fhir_server.interactions.context import Context
+from fhir_server.interactions.failures import placed
+from fhir_server.interactions.request import Reply
+from fhir_server.interactions.routing import Interaction, perform
+
+
+def interaction_of(entry: Entry, context: Context) -> Interaction:
+    """What the entry asks for; its errors are placed."""
+    with placing(entry):
+        interaction = context.table.find(entry.request, context)
+        if interaction.name == "bundle":
+            raise BadRequest("A bundle within a bundle is not carried out.")
+        return interaction
+
+
+async def perform_entry(entry: Entry, context: Context) -> Reply:
+    """The entry's own reply, without a body for a HEAD; its errors are placed."""
+    interaction = interaction_of(entry, context)
+    with placing(entry):
+        reply = await perform(interaction, entry.request, context)
+    if entry.request.method == "HEAD":
+        reply.content, reply.shows_version = None, False
+    return reply
+
+
+@contextmanager
+def placing(entry: Entry) -> Iterator[None]:
+    """Errors from within say which entry they are of, and where in the bundle."""
+    try:
+        yield
+    except FhirError as error:
+        raise placed(error, entry.index, entry.what) from None

@@ -1,0 +1,421 @@
+"""https://hl7.org/fhir/R4/http.html#transaction, a Bundle of type batch"""
+
+from typing import Any
+
+import pytest
+
+from tests.support.asserts import assert_issue, outcome, statuses
+from tests.support.builders import (
+    a_batch,
+    a_create,
+    a_patient,
+    a_transaction,
+    an_entry,
+    an_observation,
+    an_update,
+    unique,
+    urn,
+)
+from tests.support.server import BASE, Server, Start
+
+pytestmark = pytest.mark.anyio
+
+
+async def batch(server: Server, *entries: Any, **headers: str) -> list[dict[str, Any]]:
+    """The entries of the answer to a batch of these."""
+    response = await server.post("", a_batch(*entries), **headers)
+    assert response.status_code == 200, response.text
+    bundle = response.json()
+    assert (bundle["resourceType"], bundle["type"]) == ("Bundle", "batch-response")
+    answers: list[dict[str, Any]] = bundle.get("entry", [])
+    return answers
+
+
+async def test_each_entry_is_answered_in_its_place(server: Server) -> None:
+    stored = await server.create(a_patient())
+    doomed = await server.create(a_patient())
+
+    created, read, deleted, updated = await batch(
+        server,
+        a_create(a_patient()),
+        an_entry("GET", f"Patient/{stored['id']}"),
+        an_entry("DELETE", f"Patient/{doomed['id']}"),
+        an_update(stored),
+    )
+
+    assert created["response"]["status"] == "201 Created"
+    assert read["resource"] == stored
+    assert read["fullUrl"] == f"{BASE}/Patient/{stored['id']}"
+    assert deleted["response"]["status"] == "204 No Content"
+    assert updated["response"]["status"] == "200 OK"
+
+
+async def test_an_answer_says_where_and_which_version(server: Server) -> None:
+    (entry,) = await batch(server, a_create(a_patient()))
+
+    answer = entry["response"]
+    id_ = answer["location"].split("/")[-3]
+    stored = (await server.get(f"Patient/{id_}")).json()
+    assert entry == {
+        "response": {
+            "status": "201 Created",
+            "location": f"{BASE}/Patient/{id_}/_history/1",
+            "etag": 'W/"1"',
+            "lastModified": stored["meta"]["lastUpdated"],
+        }
+    }
+
+
+async def test_an_entry_that_fails_does_not_disturb_the_others(server: Server) -> None:
+    first, failing, last = await batch(
+        server, a_create(a_patient()), an_entry("GET", "Patient/never-was"), a_create(a_patient())
+    )
+
+    assert first["response"]["status"] == last["response"]["status"] == "201 Created"
+    assert failing == {
+        "response": {
+            "status": "404 Not Found",
+            "outcome": outcome(
+                "not-found",
+                "Entry 1, GET Patient/never-was: There is no Patient/never-was.",
+                "Bundle.entry[1]",
+            ),
+        }
+    }
+
+
+async def test_an_error_in_a_resource_is_placed_in_the_bundle(server: Server) -> None:
+    stored = await server.create(a_patient())
+    wrong = an_entry("PUT", f"Patient/{stored['id']}", stored | {"id": "other"})
+
+    (answer,) = await batch(server, wrong)
+
+    assert answer["response"]["outcome"] == outcome(
+        "invalid",
+        f"Entry 0, PUT Patient/{stored['id']}: The id of the body, other, is not the id of the "
+        f"URL, {stored['id']}.",
+        "Bundle.entry[0].resource.id",
+    )
+
+
+async def test_entries_are_carried_out_in_the_order_sent(server: Server) -> None:
+    id_ = unique("order")
+
+    answers = await batch(
+        server,
+        an_entry("GET", f"Patient/{id_}"),
+        an_update(a_patient(id=id_)),
+        an_entry("GET", f"Patient/{id_}"),
+        an_entry("DELETE", f"Patient/{id_}"),
+        an_entry("GET", f"Patient/{id_}"),
+    )
+
+    assert [answer["response"]["status"] for answer in answers] == [
+        "404 Not Found",
+        "201 Created",
+        "200 OK",
+        "204 No Content",
+        "410 Gone",
+    ]
+
+
+async def test_a_reference_to_another_entry_is_kept_and_told(server: Server) -> None:
+    patient = urn()
+
+    _, answer = await batch(
+        server, a_create(a_patient(), patient), a_create(an_observation(patient))
+    )
+
+    assert answer["response"]["status"] == "201 Created"
+    assert answer["response"]["outcome"] == outcome(
+        "incomplete",
+        f"Observation.subject.reference: {patient} names an entry of a bundle, which only a "
+        "transaction resolves; it was stored as it is.",
+        severity="warning",
+    )
+    path = answer["response"]["location"].removeprefix(f"{BASE}/")
+    assert (await server.get(path)).json()["subject"] == {"reference": patient}
+
+
+async def test_a_conditional_reference_is_resolved(server: Server) -> None:
+    mark = unique()
+    patient = await server.create(a_patient(mark))
+
+    (answer,) = await batch(
+        server,
+        a_create(an_observation(f"Patient?identifier={mark}")),
+        prefer="return=representation",
+    )
+
+    assert answer["resource"]["subject"] == {"reference": f"Patient/{patient['id']}"}
+
+
+async def test_a_conditional_reference_that_cannot_be_resolved_fails_alone(server: Server) -> None:
+    wanted = f"Patient?identifier={unique()}"
+
+    failing, created = await batch(server, a_create(an_observation(wanted)), a_create(a_patient()))
+
+    assert created["response"]["status"] == "201 Created"
+    assert failing["response"] == {
+        "status": "412 Precondition Failed",
+        "outcome": outcome(
+            "not-found",
+            f"Entry 0, POST Observation: The reference {wanted} matches nothing.",
+            "Bundle.entry[0].resource.subject.reference",
+        ),
+    }
+
+
+async def test_conditions_of_entries_hold(server: Server) -> None:
+    mark = unique()
+    stored = await server.create(a_patient(mark))
+    url = f"Patient/{stored['id']}"
+
+    answers = await batch(
+        server,
+        a_create(a_patient(mark), ifNoneExist=f"identifier={mark}"),
+        an_update(stored, ifMatch='W/"7"'),
+        an_update(stored, ifMatch='W/"1"'),
+        an_entry("GET", url, ifNoneMatch='W/"2"'),
+        an_entry("PUT", f"Patient?identifier={mark}", a_patient(mark)),
+        an_entry("DELETE", f"Patient?identifier={mark}"),
+    )
+
+    assert [answer["response"]["status"] for answer in answers] == [
+        "200 OK",
+        "412 Precondition Failed",
+        "200 OK",
+        "304 Not Modified",
+        "200 OK",
+        "204 No Content",
+    ]
+
+
+async def test_searches_are_answered_by_bundles(server: Server) -> None:
+    mark = unique()
+    stored = await server.create(a_patient(mark))
+
+    by_get, by_history = await batch(
+        server,
+        an_entry("GET", f"Patient?identifier={mark}"),
+        an_entry("GET", f"Patient/{stored['id']}/_history"),
+    )
+
+    assert by_get["resource"]["type"] == "searchset"
+    assert [entry["resource"] for entry in by_get["resource"]["entry"]] == [stored]
+    assert by_history["resource"]["type"] == "history"
+
+
+async def test_lenient_handling_reaches_the_searches(server: Server) -> None:
+    search = an_entry("GET", f"Patient?identifier={unique()}&no-such=1")
+
+    (strict,) = await batch(server, search)
+    (lenient,) = await batch(server, search, prefer="handling=lenient")
+
+    assert strict["response"]["status"] == "400 Bad Request"
+    assert lenient["response"]["status"] == "200 OK"
+
+
+async def test_a_head_entry_shows_no_resource(server: Server) -> None:
+    stored = await server.create(a_patient())
+
+    (answer,) = await batch(server, an_entry("HEAD", f"Patient/{stored['id']}"))
+
+    assert answer["response"]["etag"] == 'W/"1"'
+    assert "resource" not in answer
+
+
+PREFERENCES: list[tuple[str, set[str]]] = [
+    ("", set()),
+    ("return=minimal", set()),
+    ("return=representation", {"resource", "fullUrl"}),
+    ("return=no-such", set()),
+]
+
+
+@pytest.mark.parametrize(("prefer", "members"), PREFERENCES)
+async def test_an_entry_shows_what_the_batch_prefers(
+    server: Server, prefer: str, members: set[str]
+) -> None:
+    (answer,) = await batch(server, a_create(a_patient()), prefer=prefer)
+
+    assert set(answer) == {"response"} | members
+
+
+async def test_an_outcome_is_shown_to_who_prefers_it(server: Server) -> None:
+    patient = urn()
+
+    (answer,) = await batch(
+        server, a_create(an_observation(patient)), prefer="return=OperationOutcome"
+    )
+
+    told, warning = answer["response"]["outcome"]["issue"]
+    assert (told["severity"], warning["severity"]) == ("information", "warning")
+    assert patient in warning["diagnostics"]
+
+
+async def test_an_absolute_url_of_this_server_is_understood(server: Server) -> None:
+    stored = await server.create(a_patient())
+
+    for url in (f"{BASE}/Patient/{stored['id']}", f"/Patient/{stored['id']}"):
+        (answer,) = await batch(server, an_entry("GET", url))
+        assert answer["resource"] == stored
+
+
+@pytest.mark.parametrize(
+    "url", ["https://elsewhere.example/fhir/Patient/1", f"{BASE}x/Patient/1", f"{BASE}Patient/1"]
+)
+async def test_a_url_of_another_server_is_refused(server: Server, url: str) -> None:
+    (answer,) = await batch(server, an_entry("GET", url))
+
+    assert answer["response"] == {
+        "status": "400 Bad Request",
+        "outcome": outcome(
+            "invalid",
+            f"Entry 0: {url} is not at {BASE}; an entry's url is relative to it.",
+            "Bundle.entry[0].request.url",
+        ),
+    }
+
+
+MALFORMED: list[tuple[object, str, str, str]] = [
+    ("text", "structure", "Entry 0 has no request with method and url.", "request"),
+    (None, "structure", "Entry 0 has no request with method and url.", "request"),
+    ({}, "structure", "Entry 0 has no request with method and url.", "request"),
+    ({"request": []}, "structure", "Entry 0 has no request with method and url.", "request"),
+    (
+        {"request": {"url": "Patient/1"}},
+        "invalid",
+        "Entry 0: 'None' is not one of GET, HEAD, POST, PUT, PATCH, DELETE.",
+        "request.method",
+    ),
+    (
+        {"request": {"method": "get", "url": "Patient/1"}},
+        "invalid",
+        "Entry 0: 'get' is not one of GET, HEAD, POST, PUT, PATCH, DELETE.",
+        "request.method",
+    ),
+    (
+        {"request": {"method": ["GET"], "url": "Patient/1"}},
+        "invalid",
+        """Entry 0: "['GET']" is not one of GET, HEAD, POST, PUT, PATCH, DELETE.""",
+        "request.method",
+    ),
+    ({"request": {"method": "GET"}}, "invalid", "Entry 0 has no url.", "request.url"),
+    ({"request": {"method": "GET", "url": 1}}, "invalid", "Entry 0 has no url.", "request.url"),
+    (
+        {"request": {"method": "GET", "url": "Patient/%ff"}},
+        "invalid",
+        "Entry 0: the url is not UTF-8, percent-encoded.",
+        "request.url",
+    ),
+]
+
+
+@pytest.mark.parametrize(("entry", "code", "words", "place"), MALFORMED)
+async def test_an_entry_that_asks_for_nothing_fails_alone(
+    server: Server, entry: object, code: str, words: str, place: str
+) -> None:
+    failing, created = await batch(server, entry, a_create(a_patient()))
+
+    assert failing["response"] == {
+        "status": "400 Bad Request",
+        "outcome": outcome(code, words, f"Bundle.entry[0].{place}"),
+    }
+    assert created["response"]["status"] == "201 Created"
+
+
+async def test_an_entry_without_a_resource_to_store_fails_alone(server: Server) -> None:
+    (answer,) = await batch(server, an_entry("POST", "Patient"))
+
+    assert answer["response"]["outcome"] == outcome(
+        "structure",
+        "Entry 0, POST Patient: The request has no body; a resource was expected.",
+        "Bundle.entry[0]",
+    )
+
+
+async def test_a_method_that_is_not_possible_there_fails_alone(server: Server) -> None:
+    (answer,) = await batch(server, an_entry("PATCH", "Patient/1", a_patient()))
+
+    assert answer["response"] == {
+        "status": "405 Method Not Allowed",
+        "outcome": outcome(
+            "not-supported",
+            "Entry 0, PATCH Patient/1: PATCH is not possible here; DELETE, GET, HEAD, PUT is.",
+            "Bundle.entry[0]",
+        ),
+    }
+
+
+@pytest.mark.parametrize("nested", [a_batch(), a_transaction(a_create(a_patient()))])
+async def test_a_bundle_within_a_bundle_is_not_carried_out(
+    server: Server, nested: dict[str, Any]
+) -> None:
+    (answer,) = await batch(server, an_entry("POST", "", nested))
+
+    assert answer["response"] == {
+        "status": "400 Bad Request",
+        "outcome": outcome(
+            "invalid",
+            "Entry 0, POST: A bundle within a bundle is not carried out.",
+            "Bundle.entry[0]",
+        ),
+    }
+
+
+async def test_an_empty_batch_is_answered_by_an_empty_one(server: Server) -> None:
+    for bundle in (a_batch(), {"resourceType": "Bundle", "type": "batch"}):
+        response = await server.post("", bundle)
+        assert statuses(response) == []
+
+
+@pytest.mark.parametrize("entries", ["text", {"a": 1}, 7])
+async def test_entries_must_be_a_list(server: Server, entries: object) -> None:
+    response = await server.post("", {"resourceType": "Bundle", "type": "batch", "entry": entries})
+
+    assert_issue(response, 400, "structure", "Bundle.entry must be a list.", "Bundle.entry")
+
+
+@pytest.mark.parametrize("type_", ["document", "collection", "searchset", "", None, 7])
+async def test_bundles_of_other_types_are_refused(server: Server, type_: object) -> None:
+    response = await server.post("", {"resourceType": "Bundle", "type": type_})
+
+    assert_issue(
+        response,
+        400,
+        "invalid",
+        f"A Bundle posted to the base is of type batch or transaction, not {type_!r}; to store "
+        f"a Bundle as it is, post it to {BASE}/Bundle.",
+        "Bundle.type",
+    )
+
+
+async def test_only_a_bundle_can_be_posted_to_the_base(server: Server) -> None:
+    response = await server.post("", a_patient())
+
+    assert_issue(
+        response,
+        400,
+        "invalid",
+        f"Only a Bundle can be posted to the base; post a Patient to {BASE}/Patient.",
+        "resourceType",
+    )
+
+
+async def test_more_entries_than_allowed_are_refused(start: Start) -> None:
+    async with start(max_bundle_entries=2) as server:
+        response = await server.post("", a_batch(*[a_create(a_patient())] * 3))
+
+        assert_issue(
+            response,
+            413,
+            "too-long",
+            "The Bundle has 3 entries; at most 2 are taken at once.",
+            "Bundle.entry",
+        )
+        assert versions_of(await server.get("Patient/_history")) == 0
+
+
+def versions_of(response: Any) -> int:
+    return len(response.json().get("entry", ()))
