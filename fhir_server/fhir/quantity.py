@@ -14,10 +14,8 @@ UCUM = "http://unitsofmeasure.org"
 CURRENCIES = "urn:iso:std:iso:4217"
 """The system of the currency codes that Money has."""
 
-_DIGITS = 34
-_GUARD_DIGITS = 16
-_NO_TRAPS = Context(prec=_DIGITS, Emin=-999_999, Emax=999_999, traps=[])
-_MORE_DIGITS = Context(prec=_DIGITS + _GUARD_DIGITS, Emin=-999_999, Emax=999_999, traps=[])
+_TOLD_DIGITS = Context(prec=34, Emin=-999_999, Emax=999_999, traps=[])
+_MORE_DIGITS = Context(prec=50, Emin=-999_999, Emax=999_999, traps=[])
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +28,9 @@ class Conversion:
     zero: Decimal
 
     def convert(self, value: Decimal) -> Decimal:
-        """The value in the canonical unit, to 34 digits. Greater stays greater."""
-        # Guard digits first, 34 then: 60 a minute is exactly 1 a second.
+        """The value in the canonical unit, to 50 digits; never raises."""
         shifted = _MORE_DIGITS.add(value, self.zero) if self.zero else value
-        return _NO_TRAPS.plus(_MORE_DIGITS.multiply(shifted, self.factor))
+        return _MORE_DIGITS.multiply(shifted, self.factor)
 
 
 @lru_cache(maxsize=2048)
@@ -46,9 +43,12 @@ def conversion(code: str) -> Conversion | None:
 
 
 def canonical(value: Decimal, code: str) -> tuple[Decimal, str] | None:
-    """The value in its canonical unit and that unit; None if the code is not UCUM."""
+    """The value in its canonical unit, to 34 digits, and that unit; None if it is not UCUM."""
     how = conversion(code)
-    return None if how is None else (how.convert(value), how.unit)
+    if how is None:
+        return None
+    # Of more digits than are told: 60 a minute is exactly 1 a second.
+    return _TOLD_DIGITS.plus(how.convert(value)), how.unit
 
 
 def _decimal(fraction: Fraction) -> Decimal:

@@ -60,12 +60,14 @@ def reader(zone: tzinfo) -> Reader:
 
 def period_span(period: Any, read: Reader) -> Span | None:
     """The outer span of a Period; open ends reach BEGINNING or END. None if it says nothing."""
-    start, end = _read_if_any(period, "start", read), _read_if_any(period, "end", read)
+    if type(period) is not dict:
+        return None
+    start, end = _read_if_any(period.get("start"), read), _read_if_any(period.get("end"), read)
     if start is None or end is None:
         if start is end:
             return None
         return Span(start.first if start else BEGINNING, end.last if end else END)
-    return _around([start, end])
+    return Span(start.first, end.last) if start.first <= end.last else _around([start, end])
 
 
 def timing_span(timing: Any, read: Reader) -> Span | None:
@@ -73,7 +75,7 @@ def timing_span(timing: Any, read: Reader) -> Span | None:
     if not isinstance(timing, dict):
         return None
     events = timing.get("event")
-    spans = [_read_if_any({"at": e}, "at", read) for e in events] if type(events) is list else []
+    spans = [_read_if_any(event, read) for event in events] if type(events) is list else []
     repeat = timing.get("repeat")
     if isinstance(repeat, dict):
         spans.append(period_span(repeat.get("boundsPeriod"), read))
@@ -171,9 +173,8 @@ def _shift(local: int, zone: tzinfo, fold: int) -> int:
     return 0 if offset is None else offset // timedelta(milliseconds=1)
 
 
-def _read_if_any(element: Any, name: str, read: Reader) -> Span | None:
-    text = element.get(name) if isinstance(element, dict) else None
-    if not isinstance(text, str):
+def _read_if_any(text: Any, read: Reader) -> Span | None:
+    if type(text) is not str:
         return None
     try:
         return read(text)

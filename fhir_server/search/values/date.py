@@ -84,7 +84,8 @@ def _indexer(spans: Spans) -> Indexer:
     def index(element: Any, parameter: Indexed, entries: Entries) -> None:
         span = spans(element)
         if span is not None:
-            entries.intervals.append(Interval(parameter.number << 32, *span))
+            first, last = span
+            entries.intervals.append(Interval(parameter.number << 32, first, last))
 
     return index
 

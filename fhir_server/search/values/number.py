@@ -8,6 +8,7 @@ the numeric value". A number searched for with `eq` or `ne` stands for all that 
 own rule of digits says; here it is [50, 150).)
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from decimal import Context as Arithmetic
@@ -87,9 +88,12 @@ def closed(prefix: str, first: float, last: float) -> Bounds:
 def as_float(number: Decimal | int) -> float:
     """The nearest number a store can keep. Nothing changes sides: order is kept by rounding."""
     try:
-        return min(max(float(number), -UNBOUNDED), UNBOUNDED)
+        nearest = float(number)
     except OverflowError:
-        return UNBOUNDED if number > 0 else -UNBOUNDED
+        nearest = math.inf if number > 0 else -math.inf
+    if -UNBOUNDED <= nearest <= UNBOUNDED:
+        return nearest
+    return UNBOUNDED if nearest > 0 else -UNBOUNDED
 
 
 def is_number(value: object) -> TypeGuard[Decimal | int]:

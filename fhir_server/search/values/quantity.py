@@ -89,18 +89,21 @@ class _Unit(NamedTuple):
 
 
 @lru_cache(maxsize=2048)
-def _unit(system: str | None, code: str | None, unit: str | None) -> _Unit:
+def _unit(system: object, code: object, unit: object) -> _Unit:
     written = [ANY_UNIT]
     how, canonical = None, ANY_UNIT
-    if code is not None:
+    if isinstance(code, str):
         written.append(_as_written(code))
-        if system is not None:
+        if isinstance(system, str):
             how, canonical = _coded(system, code)
             if how is None:
                 written.append(canonical)
-    if unit is not None and unit != code:
+    if isinstance(unit, str) and unit != code:
         written.append(_as_written(unit))
     return _Unit(tuple(written), how, canonical)
+
+
+_NO_UNIT = _Unit((ANY_UNIT,), None, ANY_UNIT)
 
 
 def _coded(system: str, code: str) -> tuple[Conversion | None, int]:
@@ -114,10 +117,6 @@ def _as_written(code: str) -> int:
 
 def _in_unit(unit: Conversion | None, value: Decimal) -> float:
     return as_float(value if unit is None else unit.convert(value))
-
-
-def _point(value: float) -> Bounds:
-    return value, value
 
 
 _RANGE_OF: Mapping[str, Callable[[float], Bounds]] = {
@@ -135,13 +134,19 @@ def _quantity(quantity: Any) -> Sequence[Amount]:
     value, comparator = quantity.get("value"), quantity.get("comparator")
     if not is_number(value):
         return ()
-    exact = Decimal(value)
-    unit = _unit(*(_text(quantity.get(name)) for name in ("system", "code", "unit")))
-    range_of = _RANGE_OF.get(comparator, _point) if type(comparator) is str else _point
-    low, high = range_of(as_float(exact))
-    amounts = [(group, low, high) for group in unit.written]
-    if unit.conversion is not None:
-        amounts.append((unit.canonical, *range_of(as_float(unit.conversion.convert(exact)))))
+    try:
+        unit = _unit(quantity.get("system"), quantity.get("code"), quantity.get("unit"))
+    except TypeError:
+        unit = _NO_UNIT
+    written, how, canonical = unit
+    point = as_float(value)
+    amounts = [(group, point, point) for group in written]
+    if how is not None:
+        converted = as_float(how.convert(Decimal(value)))
+        amounts.append((canonical, converted, converted))
+    if type(comparator) is str and comparator in _RANGE_OF:
+        range_of = _RANGE_OF[comparator]
+        return [(group, *range_of(point)) for group, point, _ in amounts]
     return amounts
 
 
@@ -193,10 +198,6 @@ def _samples(sampled: dict[str, Any]) -> Sequence[Decimal]:
         return ()
     samples += [Decimal(limit) for limit in reached if is_number(limit)]
     return samples if all(sample.is_finite() for sample in samples) else ()
-
-
-def _text(value: Any) -> str | None:
-    return value if type(value) is str else None
 
 
 AMOUNTS: Mapping[str, Amounts] = {

@@ -19,6 +19,8 @@ from fhir_server.storage.query import KeyIn, Test
 LONGEST = 128
 """Code points of a folded text that are indexed, and that can be searched for."""
 
+_FOLDED_AT_ONCE = 64 * LONGEST
+"""A text is cut before it is folded: what lies further on hardly ever reaches the first 128."""
 Texts = Callable[[Any], Sequence[str]]
 
 _NAME_PARTS = ("family", "given", "text", "prefix", "suffix")
@@ -49,25 +51,24 @@ def present(parameter: Parameter) -> Test:
 def _text(text: Any) -> Sequence[str]:
     if type(text) is not str:
         return ()
-    folded = fold(text if len(text) < _FOLDED_AT_ONCE else text[:_FOLDED_AT_ONCE])[:LONGEST]
+    folded = fold(text[:_FOLDED_AT_ONCE])[:LONGEST]
     return (folded,) if folded else ()
-
-
-_FOLDED_AT_ONCE = 64 * LONGEST
-"""A text is cut before it is folded: what lies further on hardly ever reaches the first 128."""
 
 
 def _parts(names: tuple[str, ...]) -> Texts:
     def texts(element: Any) -> Sequence[str]:
         if type(element) is not dict:
             return ()
-        found: dict[str, None] = {}
+        found: list[str] = []
         for name in names:
             value = element.get(name)
-            if value is not None:
-                for text in value if type(value) is list else (value,):
-                    found.update(dict.fromkeys(_text(text)))
-        return tuple(found)
+            if value is None:
+                continue
+            for part in value if type(value) is list else (value,):
+                for text in _text(part):
+                    if text not in found:
+                        found.append(text)
+        return found
 
     return texts
 
