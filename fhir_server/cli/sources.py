@@ -60,20 +60,27 @@ class Unreadable:
 
 
 def find(paths: Sequence[Path]) -> list[list[Source]]:
-    """Every file under the paths, once, in stages: the next begins when the one before is done."""
-    found: dict[Path, Source] = {}
-    for path in paths:
-        if path.is_dir():
-            inside = (file for file in path.rglob("*") if file.is_file() and _is_ours(file))
-            sources = [Source(file, named=False) for file in inside]
-        else:
-            sources = [Source(path, named=True)]
-        for source in sources:
-            found.setdefault(source.path.resolve(), source)
-    stages: list[list[Source]] = [[] for _ in range(len(_FIRST) + 1)]
-    for source in sorted(found.values(), key=lambda source: source.path):
-        stages[_stage(source.path.name)].append(source)
-    return [stage for stage in stages if stage]
+    """Every file under the paths, once, in stages: the next begins when the one before is done.
+
+    Paths keep their order and each folder is a data set of its own: what another one brings
+    must not stand in the way of what its files refer to.
+    """
+    seen: set[Path] = set()
+    stages: dict[tuple[int, Path, int], list[Source]] = {}
+    for order, path in enumerate(paths):
+        for source in sorted(_sources(path), key=lambda source: source.path):
+            if source.path.resolve() not in seen:
+                seen.add(source.path.resolve())
+                stage = order, source.path.parent, _stage(source.path.name)
+                stages.setdefault(stage, []).append(source)
+    return [stages[stage] for stage in sorted(stages)]
+
+
+def _sources(path: Path) -> list[Source]:
+    if not path.is_dir():
+        return [Source(path, named=True)]
+    inside = (file for file in path.rglob("*") if file.is_file() and _is_ours(file))
+    return [Source(file, named=False) for file in inside]
 
 
 def read(source: Source) -> Iterator[Parcel | Unreadable]:

@@ -39,7 +39,7 @@ def _bundles(path: Path) -> list[Any]:
     return [piece.bundle for piece in pieces if isinstance(piece, Parcel)]
 
 
-def test_hospitals_go_first_then_practitioners_then_the_rest_by_name(
+def test_in_each_folder_hospitals_go_first_then_practitioners_then_the_rest_by_name(
     write: Write, tmp_path: Path
 ) -> None:
     names = [
@@ -59,9 +59,11 @@ def test_hospitals_go_first_then_practitioners_then_the_rest_by_name(
 
     found = [[str(source.path.relative_to(tmp_path)) for source in stage] for stage in stages]
     assert found == [
-        ["a/hospitalInformation1.json", "b/hospitalInformation2.json.gz"],
+        ["a/hospitalInformation1.json"],
         ["a/practitionerInformation1.json"],
-        ["a/lines.ndjson", "a/zoe.json.gz", "b/adam.json"],
+        ["a/lines.ndjson", "a/zoe.json.gz"],
+        ["b/hospitalInformation2.json.gz"],
+        ["b/adam.json"],
     ]
 
 
@@ -212,4 +214,17 @@ def test_what_merely_lies_in_a_folder_need_not_be_fhir(write: Write) -> None:
     assert [piece.matters for piece in (found, named) if isinstance(piece, Unreadable)] == [
         False,
         True,
+    ]
+
+
+def test_folders_are_loaded_in_the_order_they_are_named(tmp_path: Path) -> None:
+    for name in ("a/one.json", "b/hospitalInformation.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}")
+
+    stages = find([tmp_path / "b", tmp_path / "a"])
+
+    assert [source.path.name for stage in stages for source in stage] == [
+        "hospitalInformation.json",
+        "one.json",
     ]
