@@ -42,7 +42,8 @@ class Sql(NamedTuple):
     values: tuple[Value, ...] = ()
 
 
-NEVER = Sql("0")
+NEVER = Sql("?", (0,))
+"""A value, as SQLite finds no use for an index beside a constant that is false."""
 ALWAYS = Sql("1")
 
 

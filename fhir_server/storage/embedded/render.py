@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from fhir_server.storage.embedded.conditions import (
+    NEVER,
     Sql,
     among,
     condition,
@@ -158,15 +159,19 @@ def _everything(y: int, by: By) -> _Source:
         return _updated_in(UpdatedIn(), y)
     return _Source(
         Sql("resources r INDEXED BY resources_live"),
-        Sql("r.y = ? AND r.content IS NOT NULL", (y,)),
+        _live(y),
         By.ORDINAL,
     )
+
+
+def _live(y: int) -> Sql:
+    return Sql("r.y = ? AND r.content IS NOT NULL", (y,))
 
 
 def _updated_in(driver: UpdatedIn, y: int) -> _Source:
     return _Source(
         Sql("resources r INDEXED BY resources_updated"),
-        Sql("r.y = ? AND r.content IS NOT NULL", (y,)),
+        _live(y),
         By.UPDATED,
         "r.updated",
         window=(driver.low, driver.high - 1),
@@ -174,6 +179,8 @@ def _updated_in(driver: UpdatedIn, y: int) -> _Source:
 
 
 def _id_is(driver: IdIs, y: int) -> _Source:
+    if not driver.ids:
+        return _Source(Sql("resources r INDEXED BY resources_live"), every([_live(y), NEVER]))
     return _Source(
         Sql("resources r INDEXED BY resources_id"),
         sql(
