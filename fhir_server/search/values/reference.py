@@ -6,7 +6,7 @@ A reference to this server, however it is written, is one form: the group is the
 the id; the version it may name is left aside. Any other reference is a form of its url.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
@@ -69,18 +69,7 @@ def local_form(type_: str, id_: str) -> Form:
 @cache
 def forms_of(base_url: str = "") -> Mapping[str, Forms]:
     """Forms by FHIR type. `base_url` is where our own resources live; empty: not known."""
-
-    @lru_cache(maxsize=8192)
-    def of_text(text: str) -> tuple[Form, ...]:
-        match parse(text, base_url):
-            case Local(type_, id_):
-                return (local_form(type_, id_),)
-            case Elsewhere(url, None):
-                return (_url_form(url),)
-            case Elsewhere(url, version):
-                return (_url_form(f"{url}|{version}"), _url_form(url))
-            case _:
-                return PRESENT
+    of_text = _reader(base_url)
 
     def of_reference(reference: Any) -> Sequence[Form]:
         if type(reference) is not dict:
@@ -103,6 +92,24 @@ def forms_of(base_url: str = "") -> Mapping[str, Forms]:
 def indexers(base_url: str = "") -> Mapping[str, Indexer]:
     """Indexers by FHIR type."""
     return forms.indexers(forms_of(base_url))
+
+
+def _reader(base_url: str) -> Callable[[str], tuple[Form, ...]]:
+    """Forms of a reference's text; PRESENT for what leads to nothing that can be asked for."""
+
+    @lru_cache(maxsize=8192)
+    def read(text: str) -> tuple[Form, ...]:
+        match parse(text, base_url):
+            case Local(type_, id_):
+                return (local_form(type_, id_),)
+            case Elsewhere(url, None):
+                return (_url_form(url),)
+            case Elsewhere(url, version):
+                return (_url_form(f"{url}|{version}"), _url_form(url))
+            case _:
+                return PRESENT
+
+    return read
 
 
 def _resource(resource: Any) -> Sequence[Form]:
