@@ -26,6 +26,8 @@ _NOT_BUILT = frozenset(
 )
 """Parameters of the specification that no element stands behind."""
 _MOST_NEAREST = 3
+_MOST_REMEMBERED = 2048
+"""Criteria kept; many searches ask for the same codes and the same patients again."""
 
 
 class Binder:
@@ -35,7 +37,8 @@ class Binder:
         self._catalog = catalog
         self._patients = catalog.definitions.compartment(PATIENT)
         self._schemes: dict[str, Scheme] = {}
-        self._ready: dict[tuple[str, str], Bound | None] = {}
+        self._ready: dict[tuple[str, str], Bound] = {}
+        self._criteria: dict[tuple[str, str, tuple[str, ...]], Criterion] = {}
 
     def bind(
         self, type_: str, clauses: Sequence[Clause], context: Context, *, lenient: bool
@@ -44,7 +47,7 @@ class Binder:
         criteria, used, left_out = [], [], []
         for clause in clauses:
             try:
-                criterion = self._criterion(type_, clause, context)
+                criterion = self._remembered(type_, clause, context)
             except UnknownParameter:
                 if not lenient:
                     raise
@@ -65,6 +68,18 @@ class Binder:
         known = self._schemes.get(type_)
         if known is None:
             known = self._schemes[type_] = scheme_of(self._catalog.of(type_), self._patients)
+        return known
+
+    def _remembered(self, type_: str, clause: Clause, context: Context) -> Criterion:
+        """The criterion, from memory if it was asked before; only `ap` depends on the moment."""
+        place = type_, clause.text, clause.values
+        known = self._criteria.get(place)
+        if known is None:
+            known = self._criterion(type_, clause, context)
+            if not any("ap" in value for value in clause.values):
+                if len(self._criteria) >= _MOST_REMEMBERED:
+                    self._criteria.clear()
+                self._criteria[place] = known
         return known
 
     def _criterion(self, type_: str, clause: Clause, context: Context) -> Criterion:

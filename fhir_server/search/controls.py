@@ -6,9 +6,9 @@ Each control has one reader in a table; one without a reader is refused by name.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from fhir_server.errors import BadRequest, UnknownParameter
 from fhir_server.search.clause import shown
@@ -51,24 +51,30 @@ def read_controls(
     pairs: Sequence[Pair], sizes: Sizes, *, lenient: bool = False
 ) -> tuple[Controls, tuple[Pair, ...], tuple[str, ...]]:
     """The controls, the pairs understood, and the names that lenient handling left out."""
-    controls = Controls(count=sizes.default)
+    changes: dict[str, Any] = {"count": sizes.default}
     kept: dict[str, str] = {}
     dropped: list[str] = []
     for name, value in pairs:
         if name in kept:
             raise BadRequest(f"{shown(name)} is given twice.")
         try:
-            controls = _reader(name)(controls, value, sizes)
+            changes.update(_reader(name)(value, sizes))
         except UnknownParameter:
             if not lenient:
                 raise
             dropped.append(name)
         else:
             kept[name] = value
-    return controls, tuple(kept.items()), tuple(dropped)
+    if changes.get("count_only"):
+        changes["total"] = Total.ACCURATE
+    return Controls(**changes), tuple(kept.items()), tuple(dropped)
 
 
-Reader = Callable[[Controls, str, Sizes], Controls]
+Reader = Callable[[str, Sizes], Mapping[str, Any]]
+"""The fields of Controls that a value sets."""
+
+_UNCHANGED: Final[Mapping[str, Any]] = {}
+_SUMMARIES: Final = frozenset({"true", "text", "data"})
 
 
 def _reader(name: str) -> Reader:
@@ -78,46 +84,40 @@ def _reader(name: str) -> Reader:
     return reader
 
 
-def _count(controls: Controls, value: str, sizes: Sizes) -> Controls:
+def _count(value: str, sizes: Sizes) -> Mapping[str, Any]:
     if not (value.isascii() and value.isdigit()):
         raise BadRequest(f"_count is a number from 0 to {sizes.most}, not {shown(value)!r}.")
     count = int(value[:10])
-    if not count:
-        return replace(controls, count_only=True, total=Total.ACCURATE)
-    return replace(controls, count=min(count, sizes.most))
+    return {"count": min(count, sizes.most)} if count else {"count_only": True}
 
 
-def _total(controls: Controls, value: str, _sizes: Sizes) -> Controls:
+def _total(value: str, _: Sizes) -> Mapping[str, Any]:
     try:
-        total = Total(value)
+        return {"total": Total(value)}
     except ValueError:
         allowed = ", ".join(each.value for each in Total)
         raise BadRequest(f"_total is one of {allowed}, not {shown(value)!r}.") from None
-    return controls if controls.count_only else replace(controls, total=total)
 
 
-_SUMMARIES = frozenset({"true", "text", "data"})
-
-
-def _summary(controls: Controls, value: str, _sizes: Sizes) -> Controls:
+def _summary(value: str, _: Sizes) -> Mapping[str, Any]:
     if value == "count":
-        return replace(controls, count_only=True, total=Total.ACCURATE)
+        return {"count_only": True}
     if value == "false":
-        return controls
+        return _UNCHANGED
     if value in _SUMMARIES:
         raise UnknownParameter(f"Not supported yet: _summary={value}.")
     raise BadRequest(f"_summary is one of true, text, data, count, false, not {shown(value)!r}.")
 
 
-def _page(controls: Controls, value: str, _sizes: Sizes) -> Controls:
-    return replace(controls, page=value)
+def _page(value: str, _: Sizes) -> Mapping[str, Any]:
+    return {"page": value}
 
 
-def _elsewhere(controls: Controls, _value: str, _sizes: Sizes) -> Controls:
-    return controls
+def _elsewhere(_value: str, _: Sizes) -> Mapping[str, Any]:
+    return _UNCHANGED
 
 
-_READERS: Mapping[str, Reader] = {
+_READERS: Final[Mapping[str, Reader]] = {
     "_count": _count,
     "_page": _page,
     "_summary": _summary,

@@ -15,11 +15,12 @@ A driver that says exactly what a criterion says replaces it; otherwise the crit
 test behind it. So the answer never depends on the choice.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
-from itertools import product
-from typing import Final
+from functools import partial
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 from fhir_server.search.schemes import Scheme
 from fhir_server.storage.query import (
@@ -30,6 +31,7 @@ from fhir_server.storage.query import (
     DriverIs,
     IdIs,
     IntervalIs,
+    KeyIn,
     KeyIs,
     Order,
     Plan,
@@ -47,8 +49,13 @@ NOTHING: Final = AnyOf(())
 """The test that nothing meets."""
 FEW: Final = 100
 """A driver that yields no more than this is taken without looking at others."""
+MANY: Final = 1000
+"""What `estimate` says at most: this many or more."""
 MOST_TERMS: Final = 200
 """Most driver terms in one driver; stores merge that many ordered scans."""
+
+
+_DRIVERS: Final = (KeyIs, KeyIn, DriverIs, IntervalIs, IdIs, UpdatedIn)
 
 
 class Rank(IntEnum):
@@ -88,9 +95,13 @@ class Criterion:
     main_date: bool = False
     """Whether the test is about the date by which drivers are ordered."""
 
+    @property
+    def driver(self) -> Driver | None:
+        """The test, if an index can begin with it."""
+        return self.test if isinstance(self.test, _DRIVERS) else None
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+
+class Candidate(NamedTuple):
     """One way to begin, and what remains to be tested."""
 
     driver: Driver | None
@@ -101,11 +112,14 @@ class Candidate:
 
     @property
     def decisive(self) -> bool:
-        return self.rank is Rank.ID or (self.ordered and not self.rest and self.driver is not None)
+        """Whether nothing can be better: a few ids, or just what is wanted in its order."""
+        return self.rank is Rank.ID or (self.ordered and not self.rest)
 
 
 def any_of(tests: Sequence[Test]) -> Test:
     """Alternatives as one test that an index can begin with, where there is such a test."""
+    if len(tests) == 1:
+        return tests[0]
     flat = [each for test in tests for each in (test.tests if isinstance(test, AnyOf) else (test,))]
     keys = [key for test in flat if isinstance(test, KeyIs) for key in test.keys]
     ids = frozenset(id_ for test in flat if isinstance(test, IdIs) for id_ in test.ids)
@@ -113,7 +127,9 @@ def any_of(tests: Sequence[Test]) -> Test:
     merged: list[Test] = [KeyIs(tuple(dict.fromkeys(keys)))] if keys else []
     merged += [IdIs(ids)] if ids else []
     merged += dict.fromkeys(others)
-    return merged[0] if len(merged) == 1 else AnyOf(tuple(merged))
+    if len(merged) == 1:
+        return merged[0]
+    return AnyOf(tuple(merged)) if merged else NOTHING
 
 
 async def make_plan(
@@ -124,44 +140,58 @@ async def make_plan(
     order: Order = OLDEST_FIRST,
 ) -> Plan:
     """The plan of all criteria together; asks for estimates only when the choice is open."""
-    choices = candidates(scheme, criteria, order)
-    best = choices[0] if choices[0].decisive or len(choices) == 1 else None
-    if best is None:
-        best = await _cheapest(scheme.terms.type, choices, estimate)
-    return Plan(scheme.terms.type, best.driver, best.rest, order)
-
-
-async def _cheapest(type_: str, choices: Sequence[Candidate], estimate: Estimate) -> Candidate:
-    best, least = choices[0], None
-    for choice in choices:
-        if choice.driver is None:
-            continue
-        count = await estimate(type_, choice.driver)
-        if least is None or count < least:
-            best, least = choice, count
-        if count <= FEW:
+    type_ = scheme.terms.type
+    best, least = None, None
+    for candidate in candidates(scheme, criteria, order):
+        if candidate.decisive:
+            best = candidate
             break
-    return best
+        cost = _cost(await estimate(type_, candidate.driver), candidate)
+        if least is None or cost < least:
+            best, least = candidate, cost
+        if cost <= (False, FEW):
+            break
+    if best is None:
+        return Plan(type_, None, _tests(criteria, ()), order)
+    return Plan(type_, best.driver, best.rest, order)
 
 
-def candidates(scheme: Scheme, criteria: Sequence[Criterion], order: Order) -> Sequence[Candidate]:
-    """Every way to begin, best rank first; the last resort is to look at every version."""
-    if any(criterion.test == NOTHING for criterion in criteria):
-        return [Candidate(IdIs(frozenset()), (), Rank.ID, ordered=True)]
+def _cost(count: int, candidate: Candidate) -> tuple[bool, int]:
+    """Many matches out of order must all be seen and sorted before the first is known."""
+    return count >= MANY and not candidate.ordered, count
+
+
+def candidates(scheme: Scheme, criteria: Sequence[Criterion], order: Order) -> Iterator[Candidate]:
+    """Ways to begin at an index, best rank first, each made when it is asked for."""
+    if any(criterion.test is NOTHING for criterion in criteria):
+        yield Candidate(IdIs(frozenset()), (), Rank.ID, ordered=True)
+        return
     window = _window(criteria)
-    found = [*_pairs(scheme, criteria, window, order), *_dated(scheme, criteria, window, order)]
-    for index, criterion in enumerate(criteria):
-        if isinstance(criterion.test, Driver):
-            rest = _tests(criteria, (index,))
-            ordered = _keeps_order(criterion.test, order)
-            found.append(Candidate(criterion.test, rest, criterion.rank, ordered))
-    everything = Candidate(None, _tests(criteria, ()), Rank.EVERYTHING, ordered=True)
-    found.sort(key=lambda candidate: (not candidate.decisive, candidate.rank))
-    return [*found, everything]
+    openings = [*_alone(criteria), *_pairs(scheme, criteria)]
+    if scheme.main_date is not None and (window is not None or order.by is By.START):
+        openings += _dated(scheme, criteria)
+    openings.sort(key=_by_rank)
+    for opening in openings:
+        driver, says = opening.make(), opening.says
+        if window is not None and isinstance(driver, DriverIs):
+            driver = DriverIs(driver.drivers, window.start, window.end)
+            says += window.says
+        rest = _tests(criteria, says)
+        yield Candidate(driver, rest, opening.rank, _keeps_order(driver, order))
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
+class _Opening(NamedTuple):
+    """A driver to be made, and which criteria it says exactly."""
+
+    rank: Rank
+    make: Callable[[], Driver]
+    says: tuple[int, ...]
+
+
+_by_rank = attrgetter("rank")
+
+
+class _Window(NamedTuple):
     """Bounds on the main date, and which criteria they say exactly."""
 
     start: tuple[int, int]
@@ -184,56 +214,56 @@ def _both(window: tuple[int, int], other: tuple[float, float]) -> tuple[int, int
     return max(window[0], int(other[0])), min(window[1], int(other[1]))
 
 
-def _pairs(
-    scheme: Scheme, criteria: Sequence[Criterion], window: _Window | None, order: Order
-) -> Iterable[Candidate]:
-    for (one, member), (two, paired) in product(enumerate(criteria), repeat=2):
-        if not 0 < len(member.members) * len(paired.pairs) <= MOST_TERMS:
-            continue
-        drivers = [scheme.terms.pair(m, k) for m, k in product(member.members, paired.pairs)]
-        says = (one, two) if member.members_exact else (two,)
-        yield _driven(drivers, window, criteria, says, Rank.PAIR, order)
+def _alone(criteria: Sequence[Criterion]) -> Iterator[_Opening]:
+    """Criteria that an index can begin with as they are."""
+    for index, criterion in enumerate(criteria):
+        driver = criterion.driver
+        if driver is not None:
+            yield _Opening(criterion.rank, partial(_itself, driver), (index,))
 
 
-def _dated(
-    scheme: Scheme, criteria: Sequence[Criterion], window: _Window | None, order: Order
-) -> Iterable[Candidate]:
+def _itself(driver: Driver) -> Driver:
+    return driver
+
+
+def _pairs(scheme: Scheme, criteria: Sequence[Criterion]) -> Iterator[_Opening]:
+    """A member's versions that also have a key, found under one term each."""
+    paired = [(index, each) for index, each in enumerate(criteria) if each.pairs]
+    for index, member in enumerate(criteria) if paired else ():
+        for other, pair in paired:
+            if 0 < len(member.members) * len(pair.pairs) <= MOST_TERMS:
+                says = (index, other) if member.members_exact else (other,)
+                yield _Opening(Rank.PAIR, partial(_pair_driver, scheme, member, pair), says)
+
+
+def _pair_driver(scheme: Scheme, member: Criterion, paired: Criterion) -> Driver:
+    pair = scheme.terms.pair
+    return DriverIs(tuple(pair(term, key) for term in member.members for key in paired.pairs))
+
+
+def _dated(scheme: Scheme, criteria: Sequence[Criterion]) -> Iterator[_Opening]:
     """Drivers ordered by date: worth it for a window, or when that is the order wanted."""
-    if scheme.main_date is None or (window is None and order.by is not By.START):
-        return
     for index, criterion in enumerate(criteria):
         if criterion.members:
             says = (index,) if criterion.members_exact else ()
-            drivers: Sequence[bytes] = criterion.members
-            yield _driven(drivers, window, criteria, says, Rank.REFERENCE, order)
+            yield _Opening(Rank.REFERENCE, partial(DriverIs, criterion.members), says)
         elif criterion.pairs and criterion.alone:
-            drivers = [scheme.terms.single(key) for key in criterion.pairs]
-            yield _driven(drivers, window, criteria, (index,), Rank.TERM_AND_DATE, order)
-    yield _driven([scheme.terms.all], window, criteria, (), Rank.DATE_ALONE, order)
+            yield _Opening(Rank.TERM_AND_DATE, partial(_single_driver, scheme, criterion), (index,))
+    yield _Opening(Rank.DATE_ALONE, partial(DriverIs, (scheme.terms.all,)), ())
 
 
-def _driven(
-    drivers: Sequence[bytes],
-    window: _Window | None,
-    criteria: Sequence[Criterion],
-    says: tuple[int, ...],
-    rank: Rank,
-    order: Order,
-) -> Candidate:
-    driver = DriverIs(tuple(dict.fromkeys(drivers)))
-    if window is not None:
-        driver = replace(driver, start=window.start, end=window.end)
-        says += window.says
-    return Candidate(driver, _tests(criteria, says), rank, _keeps_order(driver, order))
+def _single_driver(scheme: Scheme, criterion: Criterion) -> Driver:
+    return DriverIs(tuple(map(scheme.terms.single, criterion.pairs)))
 
 
 def _tests(criteria: Sequence[Criterion], said: tuple[int, ...]) -> tuple[Test, ...]:
+    """What remains to be tested; one test that says several things becomes several tests."""
     tests: list[Test] = []
     for index, criterion in enumerate(criteria):
         if index not in said:
             test = criterion.test
             tests.extend(test.tests if isinstance(test, AllOf) else (test,))
-    return tuple(dict.fromkeys(tests))
+    return tuple(tests)
 
 
 def _keeps_order(driver: Driver, order: Order) -> bool:
@@ -245,4 +275,4 @@ def _keeps_order(driver: Driver, order: Order) -> bool:
         case UpdatedIn():
             return order.by is By.UPDATED
         case _:
-            return isinstance(driver, IdIs)
+            return False

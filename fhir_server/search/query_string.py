@@ -59,7 +59,7 @@ def parse(pairs: Sequence[Pair], limits: Limits) -> Query:
         )
     clauses, controls = [], []
     for text, value in pairs:
-        if text.partition(":")[0] in CONTROLS:
+        if text[:1] == "_" and text.partition(":")[0] in CONTROLS:
             controls.append((text, value))
         else:
             clauses.append(_clause(text, value, limits))
@@ -71,7 +71,7 @@ def _clause(text: str, value: str, limits: Limits) -> Clause:
     name, colon, modifier = head.partition(":")
     if not name or (colon and not modifier) or not all(chain):
         raise BadRequest(f"{shown(text)!r} is not the name of a search parameter.")
-    values = split_values(value)
+    values = split_values(value) if "," in value or "\\" in value else (value,)
     if len(values) > limits.values:
         raise BadRequest(
             f"{shown(text)} may have {limits.values} values; this one has {len(values)}."

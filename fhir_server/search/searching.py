@@ -34,12 +34,17 @@ class Prepared:
     controls: Controls
     after: Position | None
     """Where the page begins; None for the first page."""
-    pairs: tuple[Pair, ...]
-    """What was understood, for self and next links: without what was dropped and the place."""
+    asked: tuple[Pair, ...]
+    """The criteria as they were sent, without what was dropped."""
+    further: tuple[Pair, ...]
+    """The controls as they were sent, without the place."""
     dropped: tuple[str, ...]
     """Names that lenient handling left out, as they were sent."""
-    digest: bytes
-    """Which result this is, whatever page of it."""
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """What was understood, for self and next links."""
+        return self.asked + self.further
 
 
 class Searching:
@@ -80,12 +85,11 @@ class Searching:
         context = self._context()
         criteria, used, unknown = self._binder.bind(type_, query.clauses, context, lenient=lenient)
         asked = tuple(clause.pair for clause in used)
-        digest = query_digest(type_, asked)
         after = None
         if controls.page is not None:
-            after = self._cursors.open(controls.page, digest, caller)
-        shown_pairs = (*asked, *(pair for pair in kept if pair[0] != PAGE_PARAMETER))
-        return Prepared(type_, criteria, controls, after, shown_pairs, (*unknown, *ignored), digest)
+            after = self._cursors.open(controls.page, query_digest(type_, asked), caller)
+        further = tuple(pair for pair in kept if pair[0] != PAGE_PARAMETER)
+        return Prepared(type_, criteria, controls, after, asked, further, (*unknown, *ignored))
 
     def prepare_criteria(self, type_: str, pairs: Sequence[Pair]) -> tuple[Criterion, ...]:
         """Criteria alone, for conditional interactions and references.
@@ -121,4 +125,5 @@ class Searching:
 
     def page_pair(self, prepared: Prepared, position: Position, caller: str = "") -> Pair:
         """What a link to the page behind `position` carries besides `prepared.pairs`."""
-        return PAGE_PARAMETER, self._cursors.seal(position, prepared.digest, caller)
+        digest = query_digest(prepared.type, prepared.asked)
+        return PAGE_PARAMETER, self._cursors.seal(position, digest, caller)
