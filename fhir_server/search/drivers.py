@@ -6,8 +6,8 @@
     member              a patient's compartment, https://hl7.org/fhir/R4/compartmentdefinition.html
     single              one key, such as a code with its system
     pair                a member's versions with one key
-    long copy of each   on versions whose main date spans more than a day, so that a search may
-                        bound where the others begin
+    long copy of each   on versions whose main date spans a day or more, so that a search that
+                        bounds where dates end also bounds where most of them begin
 
 Terms are 16 bytes; the last bit says whether a term is a long copy.
 """
@@ -17,9 +17,6 @@ from hashlib import blake2b
 from typing import Final
 
 from fhir_server.storage.versions import KEY_BYTES, Key
-
-LONG_MILLISECONDS: Final = 86_400_000
-"""A main date that spans more than this is long."""
 
 _ALL, _MEMBER, _SINGLE, _PAIR = b"all", b"member", b"single", b"pair"
 _REMEMBERED = 1024

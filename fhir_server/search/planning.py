@@ -22,8 +22,10 @@ from functools import partial
 from operator import attrgetter
 from typing import Final, NamedTuple
 
+from fhir_server.search.drivers import long
 from fhir_server.search.schemes import Scheme
 from fhir_server.storage.query import (
+    LONG,
     AllOf,
     AnyOf,
     By,
@@ -174,10 +176,17 @@ def candidates(scheme: Scheme, criteria: Sequence[Criterion], order: Order) -> I
     for opening in openings:
         driver, says = opening.make(), opening.says
         if window is not None and isinstance(driver, DriverIs):
-            driver = DriverIs(driver.drivers, window.start, window.end)
+            driver = _within(driver, window)
             says += window.says
         rest = _tests(criteria, says)
         yield Candidate(driver, rest, opening.rank, _keeps_order(driver, order))
+
+
+def _within(driver: DriverIs, window: "_Window") -> DriverIs:
+    """The driver within a window. Long copies help where only the end has a lower bound."""
+    helped = window.end[0] - LONG > window.start[0]
+    copies = tuple(map(long, driver.drivers)) if helped else ()
+    return DriverIs(driver.drivers, window.start, window.end, copies)
 
 
 class _Opening(NamedTuple):

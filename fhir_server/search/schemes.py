@@ -11,10 +11,11 @@ from typing import Final
 from fhir_server.definitions.compartments import CompartmentDefinition
 from fhir_server.search import keys
 from fhir_server.search.catalog import TypeCatalog
-from fhir_server.search.drivers import LONG_MILLISECONDS, DriverTerms, long
+from fhir_server.search.drivers import DriverTerms, long
 from fhir_server.search.extracting import Gathered
 from fhir_server.search.paths import Found, Only, Path, RefersTo
 from fhir_server.search.usage import Usage, usage_of
+from fhir_server.storage.query import LONG
 from fhir_server.storage.versions import EARLIEST, Key
 
 PATIENT: Final = "Patient"
@@ -48,7 +49,7 @@ class Scheme:
             found += [terms.pair(member, key) for key in gathered.categories]
         if self.main_date is not None:
             found += [terms.single(key) for key in gathered.codes]
-            if end - start >= LONG_MILLISECONDS:
+            if end - start >= LONG:
                 found += [long(term) for term in found]
         return list(dict.fromkeys(found)), start, end
 
