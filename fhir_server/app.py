@@ -5,9 +5,10 @@ FastAPI stands behind: a FHIR request never passes through it.
 
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import structlog
 from fastapi import FastAPI
 
 from fhir_server import __version__
@@ -16,7 +17,10 @@ from fhir_server.api.health import health_router
 from fhir_server.config import FHIR_PATH, Settings, load_settings
 from fhir_server.observability import logs
 from fhir_server.observability.readiness import Readiness
+from fhir_server.storage.base import StoreError
 from fhir_server.system import System, open_system
+
+_log = structlog.get_logger()
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -32,7 +36,7 @@ def create_app(settings: Settings | None = None) -> Application:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_system(settings) as system:
+        async with _opened(settings) as system:
             readiness = Readiness(settings.drain_delay)
             readiness.watch()
             app.include_router(health_router(system.metrics, readiness, system.store_answers))
@@ -55,6 +59,18 @@ def create_app(settings: Settings | None = None) -> Application:
             await rest(scope, receive, send)
 
     return application
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[System]:
+    """The system; what keeps it from opening is told in words before the start fails."""
+    async with AsyncExitStack() as stack:
+        try:
+            system = await stack.enter_async_context(open_system(settings))
+        except (StoreError, OSError) as error:
+            _log.error("the store cannot be opened", reason=str(error))
+            raise
+        yield system
 
 
 def _fhir_face(system: System) -> FhirFace:

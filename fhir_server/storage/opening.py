@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from fhir_server.kit.clock import Clock, SystemClock
-from fhir_server.storage.base import BlobStore, KeyValue, Store, StoreError
+from fhir_server.storage.base import BlobStore, DeadlineExceeded, KeyValue, Store, StoreError
 from fhir_server.storage.folder_blobs import FolderBlobs
 
 _DATABASE = "fhir"
@@ -33,7 +33,7 @@ async def open_store(
     deadline: float = 15.0,
     clock: Clock | None = None,
 ) -> Storage:
-    """What `url` names, open; StoreError when it names nothing known.
+    """What `url` names, open; StoreError when it names nothing known or does not answer.
 
     `blobs` is the folder for the content of an embedded store; without it, one beside its file.
     `deadline` of a query is in seconds.
@@ -46,7 +46,10 @@ async def open_store(
         storage = _mongo(url, deadline, clock)
     else:
         raise StoreError("a store is named sqlite:PATH or mongodb://HOST/DATABASE")
-    await storage.store.open()
+    try:
+        await storage.store.open()
+    except DeadlineExceeded as error:
+        raise StoreError("the store does not answer") from error
     return storage
 
 

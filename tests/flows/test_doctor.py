@@ -54,7 +54,7 @@ def test_a_file_that_is_no_store_fails(tmp_path: Path) -> None:
 def test_a_database_that_does_not_answer_fails_without_its_password(tmp_path: Path) -> None:
     store = "mongodb://joe:secret@127.0.0.1:1/fhir?serverSelectionTimeoutMS=200"
 
-    ended = command("doctor", "--store", store, folder=tmp_path)
+    ended = command("doctor", "--store", store, folder=tmp_path, request_deadline="0.5")
 
     assert ended.returncode == 1
     assert "fail store: mongodb://joe:***@127.0.0.1:1/fhir" in ended.stdout

@@ -61,7 +61,7 @@ def _assert_told(ended: subprocess.CompletedProcess[str]) -> None:
     said = ended.stdout
     assert "failed some.ndjson line 2: The content is not JSON" in said
     assert "failed broken.json: The content is not JSON" in said
-    assert "failed refused.json: 400" in said
+    assert "failed refused.json: 404 Entry 0, POST Martian" in said
     assert "Martian" in said
     assert "9 files (1 without FHIR), 1,206 resources" in said
     assert "3 errors" in said

@@ -67,8 +67,7 @@ def test_health_tells_live_ready_and_counts(served: Served) -> None:
 def test_a_request_is_logged_with_its_id_and_nothing_of_the_patient(served: Served) -> None:
     answer = httpx.get(f"{served.base}/Patient", params={"name": "Bartholomew"})
 
-    lines = [line for line in served.log.read_text().splitlines() if line.startswith("{")]
-    [logged] = [line for line in map(json.loads, lines) if line["event"] == "request"]
+    logged = _logged_request(served)
     assert logged["request"] == answer.headers["x-request-id"]
     assert (logged["interaction"], logged["parameters"]) == ("search-type", "name")
     assert "Bartholomew" not in served.log.read_text()
@@ -115,7 +114,7 @@ def test_a_store_of_a_newer_program_is_refused_in_words(tmp_path: Path) -> None:
 
     assert ended.returncode not in {0, None}
     assert "schema 1000" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    assert "most recent call last" not in ended.stderr
 
 
 def test_a_request_in_flight_is_answered_whole_when_the_server_is_told_to_stop(
@@ -223,6 +222,18 @@ def _answer(reader: BufferedReader) -> tuple[int, dict[str, str], bytes]:
     content = reader.read(int(headers["content-length"]))
     assert len(content) == int(headers["content-length"])
     return status, headers, content
+
+
+def _logged_request(served: Served) -> dict[str, Any]:
+    """The first request's line, which is written after its answer."""
+    end = monotonic() + 10
+    while monotonic() < end:
+        lines = [line for line in served.log.read_text().splitlines() if line.startswith("{")]
+        events: list[dict[str, Any]] = list(map(json.loads, lines))
+        if found := [event for event in events if event["event"] == "request"]:
+            return found[0]
+        sleep(0.02)
+    raise AssertionError("no request was logged")
 
 
 def _until(served: Served, path: str, holds: Callable[[httpx.Response], bool]) -> None:

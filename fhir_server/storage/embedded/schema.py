@@ -79,15 +79,25 @@ CREATE INDEX IF NOT EXISTS records_expires ON records (expires) WHERE expires IS
 
 
 def connect(path: str) -> sqlite3.Connection:
-    """A connection that commits by itself and may be closed by another thread."""
-    connection = sqlite3.connect(
-        path,
-        isolation_level=None,
-        check_same_thread=False,
-        cached_statements=_STATEMENTS,
-        timeout=BUSY_SECONDS,
-    )
-    connection.executescript(_PRAGMAS)
+    """A connection that commits by itself and may be closed by another thread.
+
+    StoreError if the file cannot be opened, or is no database.
+    """
+    try:
+        connection = sqlite3.connect(
+            path,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=_STATEMENTS,
+            timeout=BUSY_SECONDS,
+        )
+    except sqlite3.Error as error:
+        raise StoreError(f"the store's file cannot be opened: {error}") from error
+    try:
+        connection.executescript(_PRAGMAS)
+    except sqlite3.Error as error:
+        connection.close()
+        raise StoreError(f"the store's file cannot be read: {error}") from error
     return connection
 
 
