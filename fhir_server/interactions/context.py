@@ -6,6 +6,7 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING, Literal
 
 from fhir_server.definitions.registry import Definitions
+from fhir_server.interactions.drafted import NOTHING, Drafted
 from fhir_server.interactions.repository import Repository
 from fhir_server.kit.ids import IdSource
 from fhir_server.search.paging import Cursors
@@ -47,3 +48,5 @@ class Context:
     ids: IdSource
     statement: Callable[[], bytes]
     """The CapabilityStatement of the running system."""
+    drafted: Drafted = NOTHING
+    """Within a transaction, what is decided already and counts as if it were stored."""

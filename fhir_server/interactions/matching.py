@@ -14,6 +14,9 @@ from fhir_server.interactions.context import Context
 from fhir_server.storage.query import Guard
 from fhir_server.storage.versions import Version
 
+_GUARDED = 2
+"""Most matches that a guard can tell apart from more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Match:
@@ -24,14 +27,29 @@ class Match:
 
 
 async def match_one(type_: str, criteria: Sequence[tuple[str, str]], context: Context) -> Match:
-    """The only match of the criteria; MultipleMatches if there are several."""
+    """The only match of the criteria; MultipleMatches if there are several.
+
+    In a transaction what it deletes is no match any more, though a guard still expects it.
+    """
     plan = await context.searching.criteria_plan(type_, criteria, context.repository.estimate)
-    page = await context.repository.find(replace(plan, limit=2))
-    if len(page.versions) > 1:
+    page = await context.repository.find(replace(plan, limit=_GUARDED + 1))
+    found = page.versions
+    left = [version for version in found if not context.drafted.deletes(type_, version.id)]
+    if len(left) > 1 or len(found) > _GUARDED:
         written = "&".join(f"{name}={value}" for name, value in criteria)
         raise MultipleMatches(
             f"Several {type_} resources match {written}; criteria must select at most one."
         )
-    version = page.versions[0] if page.versions else None
-    expected = frozenset([version.id] if version else [])
-    return Match(version, Guard(plan, expected))
+    expected = frozenset(version.id for version in found)
+    return Match(left[0] if left else None, Guard(plan, expected))
+
+
+async def matching_ids(
+    type_: str, criteria: Sequence[tuple[str, str]], context: Context
+) -> Sequence[str]:
+    """Ids that meet the criteria, two if there are more; a transaction's own writes included."""
+    plan = await context.searching.criteria_plan(type_, criteria, context.repository.estimate)
+    written = context.drafted.ids(type_)
+    stored = await context.repository.find_ids(replace(plan, limit=2 + len(written)))
+    found = [*context.drafted.matches(plan), *(id_ for id_ in stored if id_ not in written)]
+    return found[:2]

@@ -26,7 +26,7 @@ def resource_of(request: Request, types: Container[str]) -> Resource:
 
 
 def checked_resource(body: Any, types: Container[str]) -> Resource:
-    """The body, if it is an object with a known resourceType."""
+    """The body, if it is an object with a known resourceType and, if any, a meta."""
     if body is None:
         raise MalformedContent("The request has no body; a resource was expected.")
     if not isinstance(body, dict):
@@ -38,6 +38,8 @@ def checked_resource(body: Any, types: Container[str]) -> Resource:
         raise BadRequest(
             f"{str(type_)[:64]!r} is not a resource type of FHIR R4.", expression=["resourceType"]
         )
+    if not isinstance(body.get("meta", {}), dict):
+        raise MalformedContent("meta must be an object.", expression=[f"{type_}.meta"])
     return body
 
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from fhir_server.errors import MalformedContent
 from fhir_server.fhir import json_format
 from fhir_server.fhir.temporal import instant
 from fhir_server.interactions.request import Resource
@@ -71,14 +70,7 @@ class Stamp:
 
 def stamped(resource: Resource, id_: str, number: int, updated: int) -> Resource:
     """The resource with the server's id and meta in front, its other members as they were."""
-    meta = resource.get("meta")
-    if meta is None:
-        meta = {}
-    elif not isinstance(meta, dict):
-        raise MalformedContent(
-            "meta must be an object.", expression=[f"{resource['resourceType']}.meta"]
-        )
-    meta = {**meta, "versionId": str(number), "lastUpdated": instant(updated)}
+    meta = {**resource.get("meta", {}), "versionId": str(number), "lastUpdated": instant(updated)}
     return {
         "resourceType": resource["resourceType"],
         "id": id_,

@@ -2,13 +2,14 @@
 
 https://hl7.org/fhir/R4/http.html#trules
 
-Every entry decides as it would alone. Then it is known where each resource will be, and the
-links between entries are pointed there. Nothing is kept from one attempt to the next.
+Deletes decide first, so that no criteria find what goes; then everything else, each entry as
+it would alone. Then it is known where each resource will be, and links are pointed there.
+Nothing is kept from one attempt to the next.
 """
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fhir_server.interactions.answering import written
 from fhir_server.interactions.bundle import ordering
@@ -16,9 +17,12 @@ from fhir_server.interactions.bundle.entries import Entry
 from fhir_server.interactions.bundle.performing import placing
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.deciding import Decide, Decision
-from fhir_server.interactions.preconditions import if_none_exist
-from fhir_server.interactions.references import Directory, Link, canonical
+from fhir_server.interactions.drafted import Drafted
+from fhir_server.interactions.links import Link
+from fhir_server.interactions.references import Directory
 from fhir_server.interactions.request import Reply
+from fhir_server.interactions.writing import Draft
+from fhir_server.storage.query import Plan
 from fhir_server.storage.versions import Version
 
 _AT_ONCE = 100
@@ -34,12 +38,8 @@ class Step:
     links: Sequence[Link]
 
     @property
-    def criteria(self) -> tuple[str, str] | None:
-        """What its If-None-Exist asks for, comparable; None when it has none."""
-        criteria = if_none_exist(self.entry.request)
-        if criteria is None or self.entry.request.method != "POST":
-            return None
-        return self.entry.request.path[0], canonical(criteria)
+    def method(self) -> str:
+        return self.entry.request.method
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,40 +49,30 @@ class Combined:
     steps: Sequence[Step]
     decisions: Sequence[Decision]
     repeated: Mapping[int, int]
-    """Place of a step to that of an earlier one with the same If-None-Exist: one resource."""
+    """Place of a conditional create to that of an earlier entry that creates what it wants."""
+    drafted: Drafted
 
     def decision(self, reply: Callable[[Sequence[Version]], Reply]) -> Decision:
         """One decision of all; `reply` gets the versions that `replies` takes."""
         return Decision(
             reply,
-            [draft for decision in self.decisions for draft in decision.drafts],
+            [*_drafts(self.decisions)],
             [guard for decision in self.decisions for guard in decision.guards],
-        )
-
-    def targets(self) -> frozenset[str]:
-        """Every `Type/id` that is written, deletions left out."""
-        return frozenset(
-            f"{draft.type}/{draft.id}"
-            for decision in self.decisions
-            for draft in decision.drafts
-            if draft.resource is not None
         )
 
     def replies(self, versions: Sequence[Version]) -> Iterator[tuple[int, Reply]]:
         """Each entry's index and reply, from the versions of all drafts."""
-        targets: list[Version | None] = []
+        first_of: list[Version | None] = []
         start = 0
         for place, (step, decision) in enumerate(zip(self.steps, self.decisions, strict=True)):
             own = versions[start : start + len(decision.drafts)]
             start += len(own)
-            targets.append(own[0] if own else decision.existing)
-            if place in self.repeated:
-                first = targets[self.repeated[place]]
-                assert first is not None  # noqa: S101 -- a conditional create has a resource
-                targets[place] = first
-                yield step.entry.index, written(step.entry.request, first, 200, default="minimal")
-            else:
+            first_of.append(own[0] if own else None)
+            earlier = first_of[self.repeated[place]] if place in self.repeated else None
+            if earlier is None:
                 yield step.entry.index, decision.reply(own)
+            else:
+                yield step.entry.index, written(step.entry.request, earlier, 200, default="minimal")
 
 
 async def combine(steps: Sequence[Step], context: Context) -> Combined:
@@ -90,53 +80,82 @@ async def combine(steps: Sequence[Step], context: Context) -> Combined:
 
     An error of a step says which entry it was. BadRequest when two write the same resource.
     """
-    repeated = _repeated(steps)
-    decisions: list[Decision] = []
-    for start in range(0, len(steps), _AT_ONCE):
-        part = enumerate(steps[start : start + _AT_ONCE], start)
-        decisions += await asyncio.gather(
-            *(_decide(step, context, repeated=place in repeated) for place, step in part)
-        )
-    ordering.require_distinct_targets(
-        {
-            step.entry.index: [f"{draft.type}/{draft.id}" for draft in decision.drafts]
-            for step, decision in zip(steps, decisions, strict=True)
-        }
-    )
-    combined = Combined(steps, decisions, repeated)
+    stamp = context.repository.stamp
+    first = sum(step.method == "DELETE" for step in steps)
+    decisions = await _decide(steps[:first], context)
+    deleted = Drafted.of(_drafts(decisions), stamp)
+    decisions += await _decide(steps[first:], replace(context, drafted=deleted))
+    drafted = Drafted.of(_drafts(decisions), stamp)
+    repeated = _repeated(steps, decisions, drafted)
+    for place in repeated:
+        drafted.forget(decisions[place].drafts[0])
+        decisions[place] = replace(decisions[place], drafts=())
+    ordering.require_distinct_targets(_touched(steps, decisions, drafted))
+    combined = Combined(steps, decisions, repeated, drafted)
     await _point_links(combined, context)
     return combined
 
 
-def _repeated(steps: Sequence[Step]) -> dict[int, int]:
-    seen: dict[tuple[str, str], int] = {}
-    repeated = {}
-    for place, step in enumerate(steps):
-        criteria = step.criteria
-        if criteria is not None and seen.setdefault(criteria, place) != place:
-            repeated[place] = seen[criteria]
-    return repeated
+async def _decide(steps: Sequence[Step], context: Context) -> list[Decision]:
+    decisions: list[Decision] = []
+    for start in range(0, len(steps), _AT_ONCE):
+        part = steps[start : start + _AT_ONCE]
+        decisions += await asyncio.gather(*(_decide_one(step, context) for step in part))
+    return decisions
 
 
-async def _decide(step: Step, context: Context, *, repeated: bool) -> Decision:
-    if repeated:
-        return Decision(lambda _: Reply(200))
+async def _decide_one(step: Step, context: Context) -> Decision:
     with placing(step.entry):
         return await step.decide(step.entry.request, context)
 
 
+def _drafts(decisions: Sequence[Decision]) -> Iterator[Draft]:
+    return (draft for decision in decisions for draft in decision.drafts)
+
+
+def _repeated(
+    steps: Sequence[Step], decisions: Sequence[Decision], drafted: Drafted
+) -> dict[int, int]:
+    """Conditional creates that an earlier create of the transaction makes superfluous."""
+    repeated: dict[int, int] = {}
+    wanted: dict[Plan, int] = {}
+    created: dict[str, int] = {}
+    for place, (step, decision) in enumerate(zip(steps, decisions, strict=True)):
+        if step.method != "POST" or not decision.drafts:
+            continue
+        for guard in decision.guards:
+            first = wanted.setdefault(guard.plan, place)
+            others = (created[id_] for id_ in drafted.matches(guard.plan) if id_ in created)
+            earlier = first if first != place else min(others, default=place)
+            if earlier != place:
+                repeated[place] = earlier
+        if place not in repeated:
+            created[decision.drafts[0].id] = place
+    return repeated
+
+
+def _touched(
+    steps: Sequence[Step], decisions: Sequence[Decision], drafted: Drafted
+) -> Mapping[int, Sequence[str]]:
+    """What each entry writes; for a conditional update also what its criteria find elsewhere."""
+    touched = {}
+    for step, decision in zip(steps, decisions, strict=True):
+        targets = [f"{draft.type}/{draft.id}" for draft in decision.drafts]
+        if step.method == "PUT":
+            for guard in decision.guards:
+                targets += [f"{guard.plan.type}/{id_}" for id_ in drafted.matches(guard.plan)]
+        touched[step.entry.index] = targets
+    return touched
+
+
 async def _point_links(combined: Combined, context: Context) -> None:
-    directory = Directory(context)
+    directory = Directory(replace(context, drafted=combined.drafted))
     targets: list[str] = []
     for place, (step, decision) in enumerate(zip(combined.steps, combined.decisions, strict=True)):
-        target = _target(decision)
-        if place in combined.repeated:
-            target = targets[combined.repeated[place]]
-        targets.append(target)
-        if step.entry.request.method != "DELETE" and target:
-            directory.add(step.entry.full_url, target)
-            if step.criteria is not None:
-                directory.add_criteria(step.criteria, target)
+        earlier = combined.repeated.get(place)
+        targets.append(_target(decision) if earlier is None else targets[earlier])
+        if step.method != "DELETE":
+            directory.add(step.entry.full_url, targets[place])
     for number, step in enumerate(combined.steps, 1):
         await _point(step, directory)
         if number % _AT_ONCE == 0:

@@ -6,19 +6,21 @@ Reads are tried before the commit, so that one that cannot succeed refuses the w
 answered after it, so that they see what was written.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from typing import Any
 
-from fhir_server.errors import FhirError
+from fhir_server.errors import FhirError, Gone
 from fhir_server.fhir import bundle
-from fhir_server.interactions.bundle.combining import Combined, Step, combine
+from fhir_server.interactions.bundle.combining import Step, combine
 from fhir_server.interactions.bundle.entries import Entry, entry_of, preferences, raw_entries
 from fhir_server.interactions.bundle.ordering import ordered, require_distinct_urls
-from fhir_server.interactions.bundle.performing import interaction_of, perform_entry
+from fhir_server.interactions.bundle.performing import interaction_of, perform_entry, placing
 from fhir_server.interactions.bundle.responses import response_entry
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.deciding import Decision, carry_out
+from fhir_server.interactions.drafted import Drafted
 from fhir_server.interactions.failures import failed
-from fhir_server.interactions.references import links_in
+from fhir_server.interactions.links import Link, links_in
 from fhir_server.interactions.request import Reply, Request, Resource
 from fhir_server.storage.versions import Version
 
@@ -37,7 +39,7 @@ async def transaction(request: Request, resource: Resource, context: Context) ->
 
     async def decide() -> Decision:
         combined = await combine(steps, context)
-        await _try(reads, combined, context)
+        await _try(reads, combined.drafted, context)
 
         def keep(versions: Sequence[Version]) -> Reply:
             replies.update(combined.replies(versions))
@@ -59,18 +61,28 @@ def _sorted_out(entries: Sequence[Entry], context: Context) -> tuple[list[Step],
         interaction = interaction_of(entry, context)
         if interaction.decide is not None:
             body = entry.request.body
-            links = links_in(body, full_urls) if isinstance(body, dict) else ()
+            links = _links(body, full_urls, context)
             steps.append(Step(entry, interaction.decide, links))
         else:
             reads.append(entry)
     return steps, reads
 
 
-async def _try(reads: Sequence[Entry], combined: Combined, context: Context) -> None:
-    written = combined.targets()
+def _links(body: Any, full_urls: Container[str], context: Context) -> Sequence[Link]:
+    """The links of a body; none of one that is no resource, which its interaction will refuse."""
+    if isinstance(body, dict) and body.get("resourceType") in context.definitions.resource_types:
+        return links_in(body, full_urls, context.definitions.elements)
+    return ()
+
+
+async def _try(reads: Sequence[Entry], drafted: Drafted, context: Context) -> None:
     for entry in reads:
-        if "/".join(entry.request.path[:2]) in written:
+        type_, id_ = (*entry.request.path, "", "")[:2]
+        if drafted.writes(type_, id_):
             continue
+        with placing(entry):
+            if drafted.deletes(type_, id_) and len(entry.request.path) == 2:
+                raise Gone(f"{type_}/{id_} is deleted by this transaction.")
         await perform_entry(entry, context)
 
 
