@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from fhir_server.config import Settings
-from fhir_server.definitions.registry import load_definitions
+from fhir_server.definitions.registry import Definitions, load_definitions
 from fhir_server.fhir import json_format
 from fhir_server.interactions.capabilities import capability_statement
 from fhir_server.interactions.context import Context, Policy
@@ -20,6 +20,7 @@ from fhir_server.interactions.writing import Stamp
 from fhir_server.kit.clock import Clock, SystemClock
 from fhir_server.kit.ids import TimeOrderedIds
 from fhir_server.observability.metrics import Metrics
+from fhir_server.search.catalog import Catalog
 from fhir_server.search.controls import Sizes
 from fhir_server.search.indexing import Indexer
 from fhir_server.search.paging import Cursors
@@ -69,43 +70,54 @@ async def open_system(settings: Settings, clock: Clock | None = None) -> AsyncIt
 
 
 async def _context(settings: Settings, storage: Storage, clock: Clock) -> Context:
-    definitions, base_url = load_definitions(), settings.fhir_base
-    ids = TimeOrderedIds(clock)
-    indexer = Indexer(definitions, base_url)
+    definitions, ids = load_definitions(), TimeOrderedIds(clock)
+    base_url, zone = settings.fhir_base, settings.time_zone
+    catalog = Catalog(definitions)
+    indexer = Indexer(definitions, base_url, zone=zone, catalog=catalog)
     page_key = await _page_key(storage.key_value)
-    started = clock.now()
+    started, facts = clock.now(), storage.store.facts
 
     @cache
     def statement() -> bytes:
-        facts = storage.store.facts
-        return json_format.write(
-            capability_statement(context, started=started, facts=facts.warnings)
-        )
+        return json_format.write(capability_statement(context, started, facts.warnings))
 
     context = Context(
         table=TABLE,
         repository=Repository(storage.store, Stamp(clock, ids, indexer)),
         definitions=definitions,
-        searching=Searching(
-            definitions,
-            base_url,
-            page_key,
-            limits=Limits(settings.max_parameters, settings.max_values),
-            sizes=Sizes(settings.page_size, settings.max_page_size),
-        ),
-        policy=Policy(
-            conditional_delete=settings.conditional_delete,
-            bundle_entries=settings.max_bundle_entries,
-            history_count=settings.page_size,
-            most_count=settings.max_page_size,
-        ),
+        searching=_searching(settings, definitions, catalog, page_key, clock),
+        policy=_policy(settings),
         base_url=base_url,
         cursors=Cursors(page_key),
-        zone=settings.time_zone,
+        zone=zone,
         ids=ids,
         statement=statement,
     )
     return context
+
+
+def _searching(
+    settings: Settings, definitions: Definitions, catalog: Catalog, page_key: bytes, clock: Clock
+) -> Searching:
+    return Searching(
+        definitions,
+        settings.fhir_base,
+        page_key,
+        limits=Limits(settings.max_parameters, settings.max_values),
+        sizes=Sizes(settings.page_size, settings.max_page_size),
+        clock=clock,
+        zone=settings.time_zone,
+        catalog=catalog,
+    )
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        conditional_delete=settings.conditional_delete,
+        bundle_entries=settings.max_bundle_entries,
+        history_count=settings.page_size,
+        most_count=settings.max_page_size,
+    )
 
 
 async def _page_key(key_value: KeyValue) -> bytes:

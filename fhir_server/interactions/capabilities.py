@@ -41,7 +41,7 @@ async def capabilities(request: Request, context: Context) -> Reply:
     return Reply(200, content=context.statement())
 
 
-def capability_statement(context: Context, *, started: int, facts: Sequence[str]) -> dict[str, Any]:
+def capability_statement(context: Context, started: int, facts: Sequence[str]) -> dict[str, Any]:
     """The statement of a running system. `started` in ms; `facts` are what its store tells."""
     rest: dict[str, Any] = {
         "mode": "server",
