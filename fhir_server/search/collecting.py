@@ -8,6 +8,7 @@ that belongs to one base element.
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from functools import lru_cache
 from itertools import product
 from operator import attrgetter
 from typing import Any, Final
@@ -17,7 +18,7 @@ from fhir_server.fhir.reference import Local, parse
 from fhir_server.search.conditions import Decide, Reach, decider, reacher
 from fhir_server.search.entries import Indexed, Indexer
 from fhir_server.search.extracting import Collect, Find, Gathered
-from fhir_server.search.paths import Part, Path, Truth, Tuple
+from fhir_server.search.paths import Member, Part, Path, Truth, Tuple
 from fhir_server.search.rewriting import Compiled
 from fhir_server.search.schemes import PATIENT, Scheme, names_group
 from fhir_server.search.values import composite
@@ -26,6 +27,8 @@ from fhir_server.storage.versions import Key
 
 _MEMBER: Final = Indexed(b"", 0, "")
 """Members of a compartment have no entries of their own: they become drivers."""
+
+_PATIENTS_REMEMBERED: Final = 1024
 
 
 def nearest(known: Collection[str], type_: str, elements: ElementTable) -> str | None:
@@ -59,7 +62,8 @@ class Collectors:
                 case Tuple(base, parts):
                     combined = list(self._combinations(parts))
                     if combined:
-                        yield Find(base.steps, _together(parts, combined), marked)
+                        needs = _members_needed(parts[-1])
+                        yield Find(base.steps, _together(parts, combined), marked, needs)
 
     def of_members(self, scheme: Scheme) -> Iterator[Find]:
         """What tells the patients in whose compartments a resource is."""
@@ -118,6 +122,14 @@ def _together(parts: Sequence[Part], combined: Sequence[_Combination]) -> Collec
     return collect
 
 
+def _members_needed(part: Part) -> tuple[str, ...]:
+    """Members of the base element of which one is there if the part is; none if not known."""
+    firsts = [path.steps[0] if path.steps else None for path in part.paths]
+    if part.from_root or not all(isinstance(first, Member) for first in firsts):
+        return ()
+    return tuple({first.key: None for first in firsts if isinstance(first, Member)})
+
+
 def _truth(decide: Decide, tokens: Mapping[str, Indexer]) -> Collect:
     indexer = tokens["boolean"]
 
@@ -130,12 +142,19 @@ def _truth(decide: Decide, tokens: Mapping[str, Indexer]) -> Collect:
 
 
 def _member(base_url: str) -> Collect:
+    @lru_cache(_PATIENTS_REMEMBERED)
+    def patient(text: str) -> str | None:
+        match parse(text, base_url):
+            case Local(type="Patient", id=id_):
+                return id_
+            case _:
+                return None
+
     def collect(reference: Any, _: Indexed, gathered: Gathered) -> None:
         text = reference.get("reference") if type(reference) is dict else None
-        if type(text) is str:
-            match parse(text, base_url):
-                case Local(type="Patient", id=id_):
-                    gathered.members.append(id_)
+        id_ = patient(text) if type(text) is str else None
+        if id_ is not None:
+            gathered.members.append(id_)
 
     return collect
 
@@ -159,6 +178,9 @@ def _noting(collect: Collect, aside: Callable[[Gathered], list[Key]]) -> Collect
     def collect_and_note(value: Any, parameter: Indexed, gathered: Gathered) -> None:
         before = len(gathered.keys)
         collect(value, parameter, gathered)
-        aside(gathered).extend(key for key in gathered.keys[before:] if names_group(key))
+        into = aside(gathered)
+        for key in gathered.keys[before:]:
+            if names_group(key):
+                into.append(key)
 
     return collect_and_note

@@ -9,7 +9,7 @@
     long copy of each   on versions whose main date spans a day or more, so that a search that
                         bounds where dates end also bounds where most of them begin
 
-Terms are 16 bytes; the last bit says whether a term is a long copy.
+Terms are 16 bytes; the last one says whether a term is a long copy.
 """
 
 from functools import lru_cache
@@ -19,7 +19,9 @@ from typing import Final
 from fhir_server.storage.versions import KEY_BYTES, Key
 
 _ALL, _MEMBER, _SINGLE, _PAIR = b"all", b"member", b"single", b"pair"
-_REMEMBERED = 1024
+_PLAIN, _LONG = b"\0", b"\1"
+_REMEMBERED = 2048
+"""Terms kept of each kind: a patient's records arrive together."""
 
 
 class DriverTerms:
@@ -29,29 +31,30 @@ class DriverTerms:
         self.type = type_
         self._type = type_.encode()
         self.all: Final = self._term(_ALL)
-        self.member = lru_cache(_REMEMBERED)(self._member)
-        self.single = lru_cache(_REMEMBERED)(self._single)
+        self.member: Final = lru_cache(_REMEMBERED)(self._member)
+        self.single: Final = lru_cache(_REMEMBERED)(self._single)
+        self.pair: Final = lru_cache(_REMEMBERED)(self._pair)
 
     def _member(self, compartment: str, id_: str) -> bytes:
-        """Versions in a compartment, such as `Patient` and its id."""
-        return self._term(_MEMBER, compartment.encode(), id_.encode())
+        """Versions in a compartment, such as that of a `Patient` and its id."""
+        return self._term(_MEMBER, compartment.encode(), id_.encode("utf-8", "surrogatepass"))
 
     def _single(self, key: Key) -> bytes:
         """Versions with a key."""
         return self._term(_SINGLE, _as_bytes(key))
 
-    def pair(self, member: bytes, key: Key) -> bytes:
+    def _pair(self, member: bytes, key: Key) -> bytes:
         """Versions under a member term that also have a key."""
         return self._term(_PAIR, member, _as_bytes(key))
 
     def _term(self, *parts: bytes) -> bytes:
-        digest = blake2b(b"\0".join((self._type, *parts)), digest_size=KEY_BYTES).digest()
-        return digest[:-1] + bytes((digest[-1] & 0xFE,))
+        text = b"\0".join((self._type, *parts))
+        return blake2b(text, digest_size=KEY_BYTES - 1).digest() + _PLAIN
 
 
 def long(term: bytes) -> bytes:
     """The copy that only versions with a long main date carry."""
-    return term[:-1] + bytes((term[-1] | 1,))
+    return term[:-1] + _LONG
 
 
 def _as_bytes(key: Key) -> bytes:

@@ -41,6 +41,8 @@ class Find:
     steps: tuple[Step, ...]
     collect: Collect
     parameter: Indexed
+    needs: tuple[str, ...] = ()
+    """Members of which the element must have one, or there is nothing to collect; none: unknown."""
 
 
 Visit = Callable[[Any, Gathered], None]
@@ -56,8 +58,11 @@ def extractor(finds: Iterable[Find]) -> Visit:
         node = root
         for step in find.steps:
             node = node.after(step)
-        if (find.collect, find.parameter) not in node.leaves:
-            node.leaves.append((find.collect, find.parameter))
+        leaf = find.collect, find.parameter
+        if find.needs:
+            node.guarded.append((find.needs, *leaf))
+        elif leaf not in node.leaves:
+            node.leaves.append(leaf)
     return _item(root)
 
 
@@ -66,6 +71,7 @@ class _Node:
     """What to do with one element."""
 
     leaves: list[tuple[Collect, Indexed]] = field(default_factory=list)
+    guarded: list[tuple[tuple[str, ...], Collect, Indexed]] = field(default_factory=list)
     members: dict[str, "_Node"] = field(default_factory=dict)
     only: dict[Condition, "_Node"] = field(default_factory=dict)
     nth: dict[int, "_Node"] = field(default_factory=dict)
@@ -85,7 +91,9 @@ def _item(node: _Node) -> Visit:
     """What is done with one element, itself not an array."""
     visits = [_when(condition, _item(below)) for condition, below in node.only.items()]
     if node.leaves:
-        visits.insert(0, _leaves(tuple(node.leaves)))
+        visits.append(_leaves(tuple(node.leaves)))
+    if node.guarded:
+        visits.append(_guarded(tuple(node.guarded)))
     if node.members:
         visits.append(_members({key: _entered(below) for key, below in node.members.items()}))
     return _all(visits)
@@ -94,8 +102,10 @@ def _item(node: _Node) -> Visit:
 def _entered(node: _Node) -> Visit:
     """What is done with a member's value, an array or not."""
     visits = [_at(place, _item(below)) for place, below in node.nth.items()]
-    if node.leaves or node.members or node.only:
+    if node.members or node.only or node.guarded:
         visits.append(_each(_item(node)))
+    elif node.leaves:
+        visits.append(_each_leaves(tuple(node.leaves)))
     return _all(visits)
 
 
@@ -112,19 +122,39 @@ def _all(visits: list[Visit]) -> Visit:
 
 
 def _leaves(leaves: tuple[tuple[Collect, Indexed], ...]) -> Visit:
-    if len(leaves) == 1:
-        ((collect, parameter),) = leaves
-
-        def visit_one(value: Any, gathered: Gathered) -> None:
+    def visit(value: Any, gathered: Gathered) -> None:
+        for collect, parameter in leaves:
             collect(value, parameter, gathered)
 
-        return visit_one
+    return visit
 
+
+def _guarded(leaves: tuple[tuple[tuple[str, ...], Collect, Indexed], ...]) -> Visit:
     def visit(value: Any, gathered: Gathered) -> None:
-        for each, marked in leaves:
-            each(value, marked, gathered)
+        if type(value) is dict:
+            for needs, collect, parameter in leaves:
+                for key in needs:
+                    if key in value:
+                        collect(value, parameter, gathered)
+                        break
 
     return visit
+
+
+def _each_leaves(leaves: tuple[tuple[Collect, Indexed], ...]) -> Visit:
+    """`_each` of `_leaves`, with a call less for each element; most nodes are so."""
+    if len(leaves) > 1:
+        return _each(_leaves(leaves))
+    ((collect, parameter),) = leaves
+
+    def visit_each(value: Any, gathered: Gathered) -> None:
+        if type(value) is list:
+            for item in value:
+                collect(item, parameter, gathered)
+        else:
+            collect(value, parameter, gathered)
+
+    return visit_each
 
 
 def _each(visit: Visit) -> Visit:

@@ -39,25 +39,26 @@ class Scheme:
 
     def drivers(self, gathered: Gathered) -> tuple[list[bytes], int, int]:
         """Driver terms, and the main date from its first millisecond to its last."""
-        start, end = self._dates(gathered)
-        terms = self.terms
-        found = [terms.all] if self.main_date is not None else []
-        for id_ in dict.fromkeys(gathered.members):
+        terms, dated = self.terms, self.main_date is not None
+        found = [terms.all] if dated else []
+        for id_ in gathered.members:
             member = terms.member(PATIENT, id_)
             found.append(member)
             found += [terms.pair(member, key) for key in gathered.codes]
             found += [terms.pair(member, key) for key in gathered.categories]
-        if self.main_date is not None:
-            found += [terms.single(key) for key in gathered.codes]
-            if end - start >= LONG:
-                found += [long(term) for term in found]
+        if not dated:
+            return list(dict.fromkeys(found)), EARLIEST, EARLIEST
+        found += [terms.single(key) for key in gathered.codes]
+        start, end = self._dates(gathered)
+        if end - start >= LONG:
+            found += [long(term) for term in found]
         return list(dict.fromkeys(found)), start, end
 
     def _dates(self, gathered: Gathered) -> tuple[int, int]:
-        if self.main_date is not None:
-            for key, low, high in gathered.intervals:
-                if key == self.main_date:
-                    return max(int(low), EARLIEST + 1), int(high)
+        wanted = self.main_date
+        for key, low, high in gathered.intervals:
+            if key == wanted:
+                return max(int(low), EARLIEST + 1), int(high)
         return EARLIEST, EARLIEST
 
 
