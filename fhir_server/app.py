@@ -3,7 +3,6 @@
 FastAPI stands behind: a FHIR request never passes through it.
 """
 
-import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -15,6 +14,7 @@ from fhir_server import __version__
 from fhir_server.api.fhir import FhirFace, Limits
 from fhir_server.api.health import health_router
 from fhir_server.config import FHIR_PATH, Settings, load_settings
+from fhir_server.kit.memory import settle
 from fhir_server.observability import logs
 from fhir_server.observability.readiness import Readiness
 from fhir_server.storage.base import StoreError
@@ -23,9 +23,6 @@ from fhir_server.system import System, open_system
 _log = structlog.get_logger()
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
-
-_YOUNG_OBJECTS = 50_000
-"""Objects made before the garbage collector looks: a bundle of 100 entries makes so many."""
 
 
 def create_app(settings: Settings | None = None) -> Application:
@@ -41,10 +38,7 @@ def create_app(settings: Settings | None = None) -> Application:
             readiness.watch()
             app.include_router(health_router(system.metrics, readiness, system.store_answers))
             faces["fhir"] = _fhir_face(system)
-            # What lives now lives as long as the process: the collector need not visit it.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(_YOUNG_OBJECTS)
+            settle()
             yield
 
     rest = FastAPI(
@@ -52,13 +46,16 @@ def create_app(settings: Settings | None = None) -> Application:
     )
 
     async def application(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        path = scope.get("path", "")
-        if scope["type"] == "http" and (path == FHIR_PATH or path.startswith(f"{FHIR_PATH}/")):
+        if scope["type"] == "http" and _is_fhir(scope["path"]):
             await faces["fhir"](scope, receive, send)
         else:
             await rest(scope, receive, send)
 
     return application
+
+
+def _is_fhir(path: str) -> bool:
+    return path == FHIR_PATH or path.startswith(f"{FHIR_PATH}/")
 
 
 @asynccontextmanager

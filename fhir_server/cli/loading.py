@@ -99,6 +99,10 @@ class _Loading:
 def _summarise(console: Console, tally: Tally, seconds: float) -> None:
     for words, count in tally.warnings.most_common(_MOST_COMPLAINTS):
         console.print(f"[yellow]warning[/] {escape(words)} ({count:,} times)")
+    if len(tally.warnings) > _MOST_COMPLAINTS:
+        console.print(
+            f"        and {len(tally.warnings) - _MOST_COMPLAINTS} other kinds of warning"
+        )
     table = Table("Type", "New", "Updated or there already")
     for column in table.columns[1:]:
         column.justify = "right"

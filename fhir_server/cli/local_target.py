@@ -7,6 +7,7 @@ from fhir_server.cli.refusal import Refusal
 from fhir_server.cli.targets import PREFER, Answer, Target, resource_of
 from fhir_server.config import Settings
 from fhir_server.interactions.request import Request, Resource, body_of
+from fhir_server.kit.memory import settle
 from fhir_server.storage.base import StoreError
 from fhir_server.system import System, open_system
 
@@ -19,6 +20,7 @@ async def in_process(settings: Settings) -> AsyncIterator[Target]:
             system = await stack.enter_async_context(open_system(settings))
         except (StoreError, OSError) as error:
             raise Refusal(f"the store cannot be opened: {error}") from None
+        settle()
         yield _LocalTarget(system)
 
 

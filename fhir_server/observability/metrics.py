@@ -55,8 +55,7 @@ class Metrics:
             "fhir_store_commits", "Commits asked of the store.", "outcome"
         )
         self._shared = SHARED_FOLDER in os.environ
-        if self._shared:
-            _forget_dead_workers(Path(os.environ[SHARED_FOLDER]))
+        _forget_dead_workers()
         self._open = 0
         self._answered: dict[tuple[str, str, int], Counter] = {}
         self._taken: dict[str, Histogram] = {}
@@ -106,9 +105,10 @@ class Metrics:
         return Histogram(name, words, labels, buckets=buckets, registry=self._registry)
 
 
-def _forget_dead_workers(folder: Path) -> None:
+def _forget_dead_workers() -> None:
     """Drop what killed workers left in flight; this worker was started in place of one."""
-    for file in folder.glob("gauge_live*_*.db"):
+    folder = os.environ.get(SHARED_FOLDER)
+    for file in Path(folder).glob("gauge_live*_*.db") if folder else ():
         process = int(file.stem.rpartition("_")[2])
         try:
             os.kill(process, 0)

@@ -258,10 +258,8 @@ def _until_refused(served: Served) -> None:
 
 def _make_newer(path: Path) -> None:
     """A store as a program of a later schema would have left it."""
-    folder = path.parent
-    assert command("doctor", "--store", f"sqlite:{path}", folder=folder).returncode == 0
-    with serving(folder, "--store", f"sqlite:{path}") as served:
-        served.stop()
+    with serving(path.parent, "--store", f"sqlite:{path}"):
+        pass
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE meta SET value = 1000 WHERE name = 'schema'")
     connection.close()
