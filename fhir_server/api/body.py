@@ -29,7 +29,7 @@ class _Unpacker(Protocol):
     def complete(self) -> bool: ...
 
 
-def require_type(headers: Mapping[str, str], *, form: bool) -> None:
+def require_type(headers: Mapping[str, str], *, form: bool = False) -> None:
     """UnsupportedMediaType unless the body is JSON (or, for _search, a form), in UTF-8."""
     header = headers.get("content-type", "")
     name, _, rest = header.partition(";")

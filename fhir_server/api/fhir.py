@@ -7,7 +7,7 @@ Only translation happens here. What is asked is decided by the interaction table
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -25,6 +25,8 @@ from fhir_server.observability.logs import RequestLog, request_id
 from fhir_server.observability.metrics import Metrics
 from fhir_server.observability.redaction import is_request_id, parameter_names
 
+_MOST_PAIRS = 10_000
+"""Parameters that are parsed at all; how many a search may have is a setting."""
 _PLAIN = Form(f"{FHIR_JSON};charset=utf-8".encode())
 
 
@@ -96,7 +98,7 @@ class FhirFace:
             exchange.interaction = interaction.name
             exchange.type = request.path[0] if "[type]" in interaction.path else ""
             if exchange.method in {"POST", "PUT", "PATCH"}:
-                request = await self._with_body(request, receive)
+                request = await self._with_body(exchange, request, receive)
             return await perform(interaction, request, context)
         except Disconnected:
             raise
@@ -111,10 +113,7 @@ class FhirFace:
         if query_string:
             query = _pairs(query_string)
             exchange.query = query
-        controls = dict(query)
-        exchange.form = form_of(
-            headers.get("accept"), controls.get("_format"), controls.get("_pretty")
-        )
+        exchange.form = _form(headers, query)
         length = len(raw) + len(query_string)
         if length > self._limits.url:
             raise UriTooLong(
@@ -123,16 +122,25 @@ class FhirFace:
             )
         return Request(exchange.method, _segments(raw, self._root), query, headers)
 
-    async def _with_body(self, request: Request, receive: Receive) -> Request:
-        form = request.path[-1:] == ["_search"]
-        require_type(request.headers, form=form)
+    async def _with_body(self, exchange: _Exchange, request: Request, receive: Receive) -> Request:
+        if request.path[-1:] == ["_search"]:
+            return await self._with_form(exchange, request, receive)
+        require_type(request.headers)
         data = await read_body(receive, request.headers, self._limits.body)
-        if form:
-            return Request(
-                request.method, request.path, [*request.query, *_pairs(data)], request.headers
-            )
         body: Resource = json_format.parse(data, max_depth=self._limits.depth)
-        return Request(request.method, request.path, request.query, request.headers, body)
+        return replace(request, body=body)
+
+    async def _with_form(self, exchange: _Exchange, request: Request, receive: Receive) -> Request:
+        """The search of URL and form together; a form may be left out, with its type."""
+        if "content-type" in request.headers:
+            require_type(request.headers, form=True)
+        data = await read_body(receive, request.headers, self._limits.body)
+        if not data:
+            return request
+        require_type(request.headers, form=True)
+        exchange.query = query = [*request.query, *_pairs(data)]
+        exchange.form = _form(request.headers, query)
+        return replace(request, query=query)
 
     async def _send(self, exchange: _Exchange, reply: Reply, identity: str, send: Send) -> int:
         headers = headers_of(reply, self._context.base_url)
@@ -176,7 +184,14 @@ def _segments(raw_path: bytes, root: int) -> list[str]:
         raise BadRequest("The path of the URL is not UTF-8, percent-encoded.") from None
 
 
+def _form(headers: Mapping[str, str], query: Sequence[tuple[str, str]]) -> Form:
+    controls = dict(query)
+    return form_of(headers.get("accept"), controls.get("_format"), controls.get("_pretty"))
+
+
 def _pairs(query: bytes) -> list[tuple[str, str]]:
+    if query.count(b"&") >= _MOST_PAIRS:
+        raise BadRequest(f"A query may have {_MOST_PAIRS} parameters at the very most.")
     try:
         text = query.decode("ascii")
         return parse_qsl(text, keep_blank_values=True, errors="strict")
