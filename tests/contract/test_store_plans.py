@@ -9,7 +9,7 @@ from fhir_server.storage.base import Store
 from fhir_server.storage.query import Plan
 from fhir_server.storage.versions import Change, HistoryPosition
 from tests.support.oracle import Oracle
-from tests.support.random_resources import IDS, TYPES, Writing, random_plan, random_terms
+from tests.support.random_versions import IDS, TYPES, Writing, random_plan, random_terms
 
 pytestmark = pytest.mark.anyio
 
@@ -100,7 +100,10 @@ async def test_after_retagging_and_purging_plans_find_the_new_state(
     oracle = await fill(store, random, commits=25)
     for type_ in TYPES:
         changes = [
-            Change(replace(version, number=version.number - (random.random() < 0.3)), random_terms(random))
+            Change(
+                replace(version, number=version.number - (random.random() < 0.3)),
+                random_terms(random),
+            )
             for version in oracle.scan(type_)
         ]
         changes = [change for change in changes if random.random() < 0.6]

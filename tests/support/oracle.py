@@ -175,7 +175,7 @@ def _same_kind(keys: Iterable[Key], kind: Key) -> Iterable[Key]:
 
 def _key_in(test: KeyIn, row: Row) -> bool:
     keys = _same_kind(row.terms.keys, test.low)
-    return any(test.low <= key < test.high for key in keys)  # type: ignore[operator]  same kind
+    return any(test.low <= key < test.high for key in keys)  # type: ignore[operator]  # of one kind
 
 
 def _driver_is(test: DriverIs, row: Row) -> bool:

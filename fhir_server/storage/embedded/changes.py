@@ -1,20 +1,24 @@
 """What a commit, a retag and a purge do inside a transaction: check everything, then change."""
 
+import json
+import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from fhir_server.storage.base import Conflict, GuardFailed
+from fhir_server.storage.embedded.conditions import Sql, among, sql
 from fhir_server.storage.embedded.packing import NOTHING, Packed, pack
 from fhir_server.storage.embedded.render import matches
-from fhir_server.storage.embedded.transaction import Transaction
+from fhir_server.storage.embedded.transaction import Row, Transaction, inserting
 from fhir_server.storage.query import Guard, Order, Plan
-from fhir_server.storage.versions import Change
+from fhir_server.storage.versions import NO_TERMS, Change, Terms, Version
 
 
 class Prepared(NamedTuple):
     """A change with its terms packed, which is done before the writer's turn."""
 
-    change: Change
+    version: Version
+    terms: Terms
     packed: Packed
 
 
@@ -26,36 +30,40 @@ class _Current(NamedTuple):
 
 def prepared(changes: Sequence[Change]) -> list[Prepared]:
     return [
-        Prepared(change, NOTHING if change.version.deleted else pack(change.terms))
+        Prepared(change.version, NO_TERMS, NOTHING)
+        if change.version.content is None
+        else Prepared(change.version, change.terms, pack(change.terms))
         for change in changes
     ]
 
 
 def commit(transaction: Transaction, changes: Sequence[Prepared], guards: Sequence[Guard]) -> None:
     """Store all versions, or raise Conflict or GuardFailed before anything is changed."""
-    currents = _predecessors(transaction, changes)
     if guards:
         transaction.flush()
     for index, guard in enumerate(guards):
         if not _holds(transaction, guard):
             raise GuardFailed(index)
-    for prepared_, current in zip(changes, currents, strict=True):
-        if current is None:
-            _create(transaction, prepared_)
-        else:
-            _supersede(transaction, prepared_, current)
+    if len(changes) == 1 and changes[0].version.number == 1:
+        _create_one(transaction, changes[0])
+        return
+    currents = _predecessors(transaction, changes)
+    _create(transaction, [new for new, old in zip(changes, currents, strict=True) if old is None])
+    for new, old in zip(changes, currents, strict=True):
+        if old is not None:
+            _supersede(transaction, new, old)
 
 
 def retag(transaction: Transaction, changes: Sequence[Prepared]) -> int:
     """Replace the terms of those versions that are still current; return how many were."""
     done = 0
-    for change, packed in changes:
-        version = change.version
-        y = transaction.known_type(version.type)
-        current = None if y is None else _current(transaction, y, version.id)
-        if y is None or current is None or current[:2] != (version.ordinal, version.number):
+    currents = _currents(transaction, changes)
+    for version, _, packed in changes:
+        current = currents.get((version.type, version.id))
+        if current is None or current[:2] != (version.ordinal, version.number):
             continue
-        transaction.replace_terms(y, current.n, current.packed, packed)
+        y = transaction.type_number(version.type)
+        transaction.reindex(y, current.n, current.packed, packed)
         transaction.connection.execute(
             "UPDATE resources SET start = ?, stop = ?, keys = ?, texts = ?, drivers = ?, spans = ?"
             " WHERE n = ?",
@@ -67,46 +75,67 @@ def retag(transaction: Transaction, changes: Sequence[Prepared]) -> int:
 
 def purge(transaction: Transaction, type_: str, id_: str) -> bool:
     """Erase a resource and its versions; False if there was none."""
-    y = transaction.known_type(type_)
-    current = None if y is None else _current(transaction, y, id_)
-    if y is None or current is None:
+    sought = Prepared(Version(type_, id_, 0, 0, 0, "", None), NO_TERMS, NOTHING)
+    current = _currents(transaction, [sought]).get((type_, id_))
+    if current is None:
         return False
-    transaction.replace_terms(y, current.n, current.packed, NOTHING)
+    transaction.reindex(transaction.type_number(type_), current.n, current.packed, NOTHING)
     transaction.connection.execute("DELETE FROM history WHERE n = ?", (current.n,))
     transaction.connection.execute("DELETE FROM resources WHERE n = ?", (current.n,))
     return True
 
 
 def _predecessors(transaction: Transaction, changes: Sequence[Prepared]) -> list[_Current | None]:
+    """What each change supersedes, None where it creates; Conflict if one does not follow."""
+    by_identity = _currents(transaction, changes)
+    taken = _taken_ordinals(transaction, changes)
     currents: list[_Current | None] = []
-    ordinals: set[int] = set()
-    for index, (change, _) in enumerate(changes):
-        version = change.version
-        y = transaction.known_type(version.type)
-        current = None if y is None else _current(transaction, y, version.id)
+    for index, (version, _, _) in enumerate(changes):
+        current = by_identity.get((version.type, version.id))
         if current is None:
-            follows = version.number == 1 and not _ordinal_taken(transaction, version.ordinal)
+            follows = version.number == 1 and version.ordinal not in taken
         else:
             follows = (version.number, version.ordinal) == (current.number + 1, current.n)
-        if not follows or version.ordinal in ordinals:
+        if not follows:
             raise Conflict(index)
-        ordinals.add(version.ordinal)
+        taken.add(version.ordinal)
         currents.append(current)
     return currents
 
 
-def _current(transaction: Transaction, y: int, id_: str) -> _Current | None:
-    row = transaction.connection.execute(
-        "SELECT n, number, start, stop, keys, texts, drivers, spans FROM resources"
-        " WHERE y = ? AND id = ?",
-        (y, id_),
-    ).fetchone()
-    return None if row is None else _Current(row[0], row[1], Packed(*row[2:]))
+def _currents(
+    transaction: Transaction, changes: Sequence[Prepared]
+) -> dict[tuple[str, str], _Current]:
+    """The current versions of what is changed, one look for each type."""
+    ids: dict[str, list[str]] = {}
+    for version, _, _ in changes:
+        ids.setdefault(version.type, []).append(version.id)
+    found = {}
+    for type_, of_type in ids.items():
+        y = transaction.known_type(type_)
+        if y is None:
+            continue
+        statement = sql(Sql(_CURRENT, (y,)), among("r.id", of_type))
+        for id_, n, number, *packed in transaction.connection.execute(*statement).fetchall():
+            found[type_, id_] = _Current(n, number, Packed(*packed))
+    return found
 
 
-def _ordinal_taken(transaction: Transaction, ordinal: int) -> bool:
-    found = transaction.connection.execute("SELECT 1 FROM resources WHERE n = ?", (ordinal,))
-    return found.fetchone() is not None
+_CURRENT = (
+    "SELECT r.id, r.n, r.number, r.start, r.stop, r.keys, r.texts, r.drivers, r.spans"
+    " FROM resources r INDEXED BY resources_id WHERE r.y = ? AND "
+)
+
+
+def _taken_ordinals(transaction: Transaction, changes: Sequence[Prepared]) -> set[int]:
+    """Which ordinals of the resources to be created are in use."""
+    new = [version.ordinal for version, _, _ in changes if version.number == 1]
+    if not new:
+        return set()
+    found = transaction.connection.execute(
+        "SELECT n FROM resources WHERE n IN (SELECT value FROM json_each(?))", (json.dumps(new),)
+    )
+    return {n for (n,) in found.fetchall()}
 
 
 def _holds(transaction: Transaction, guard: Guard) -> bool:
@@ -119,29 +148,50 @@ def _holds(transaction: Transaction, guard: Guard) -> bool:
     return {id_ for (id_,) in found} == guard.expected
 
 
-def _create(transaction: Transaction, new: Prepared) -> None:
-    version = new.change.version
-    y = transaction.type_number(version.type)
-    transaction.connection.execute(
-        "INSERT INTO resources (n, y, id, number, updated, method,"
-        " start, stop, keys, texts, drivers, spans, content)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            version.ordinal,
-            y,
-            version.id,
-            version.number,
-            version.updated,
-            version.method,
-            *new.packed,
-            version.content,
-        ),
+def _create_one(transaction: Transaction, new: Prepared) -> None:
+    """The commonest commit of all needs no look beforehand: its one insert does all or nothing."""
+    y = transaction.type_number(new.version.type)
+    try:
+        _INSERT(transaction.connection, [_row(y, new)])
+    except sqlite3.IntegrityError:
+        raise Conflict(0) from None
+    transaction.index(y, new.version.ordinal, new.terms, new.packed)
+
+
+def _create(transaction: Transaction, changes: Sequence[Prepared]) -> None:
+    added: list[Row] = []
+    for new in changes:
+        y = transaction.type_number(new.version.type)
+        added.append(_row(y, new))
+        transaction.index(y, new.version.ordinal, new.terms, new.packed)
+    _INSERT(transaction.connection, added)
+
+
+_INSERT = inserting(
+    "resources",
+    (
+        *("n", "y", "id", "number", "updated", "method"),
+        *("start", "stop", "keys", "texts", "drivers", "spans", "content"),
+    ),
+)
+
+
+def _row(y: int, new: Prepared) -> Row:
+    version = new.version
+    return (
+        version.ordinal,
+        y,
+        version.id,
+        version.number,
+        version.updated,
+        version.method,
+        *new.packed,
+        version.content,
     )
-    transaction.replace_terms(y, version.ordinal, NOTHING, new.packed)
 
 
 def _supersede(transaction: Transaction, new: Prepared, current: _Current) -> None:
-    version = new.change.version
+    version = new.version
     y = transaction.type_number(version.type)
     transaction.connection.execute(
         "INSERT INTO history (n, number, y, updated, superseded, method, content)"
@@ -161,4 +211,4 @@ def _supersede(transaction: Transaction, new: Prepared, current: _Current) -> No
             current.n,
         ),
     )
-    transaction.replace_terms(y, current.n, current.packed, new.packed)
+    transaction.reindex(y, current.n, current.packed, new.packed)

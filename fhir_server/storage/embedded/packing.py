@@ -1,31 +1,36 @@
-"""The terms of one version as four values beside it in its row, and as rows of the indexes.
+"""The terms of one version as values beside it in its row, and as rows of the indexes.
 
 A version keeps its own terms so that an update can tell what changed, and so that a test of one
-version need not search an index. Intervals become 24 bytes whose order is that of the numbers,
-so that they too are compared as bytes. Every list is sorted.
+version need not search an index. Intervals become 24 bytes in the order of their numbers, so
+that they too are compared as bytes. Every list is sorted.
 """
 
 import json
 import struct
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, cast
 
 import msgspec
 
-from fhir_server.storage.versions import KEY_BYTES, NO_TERMS, Interval, Terms
+from fhir_server.storage.versions import KEY_BYTES, NO_TERMS, Interval, Key, Terms
 
 SPAN_BYTES = 24
 
 _SIGN = 1 << 63
-_ALL = (1 << 64) - 1
-_decode_drivers = msgspec.msgpack.Decoder(list[bytes]).decode
+_MAGNITUDE = _SIGN - 1
+_SPAN_SIGNS = _SIGN << 128 | _SIGN << 64 | _SIGN
+_pack_integer = struct.Struct(">q").pack
+_pack_number = struct.Struct(">d").pack
+_pack_span = struct.Struct(">qdd").pack
 _encode = msgspec.msgpack.Encoder().encode
+_decode_drivers = msgspec.msgpack.Decoder(list[bytes]).decode
 
 
 class Packed(NamedTuple):
     """As it stands in `resources`, in this order."""
 
     start: int
-    end: int
+    stop: int
     keys: bytes
     """Byte keys, one after the other."""
     texts: str
@@ -37,55 +42,71 @@ class Packed(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """What the indexes hold of one version, without its type and ordinal."""
+    """What the indexes hold of one version, beside its type and ordinal."""
 
     keys: frozenset[bytes]
     texts: frozenset[str]
     drivers: frozenset[tuple[bytes, int]]
+    """Terms with the start by which they are ordered."""
     spans: frozenset[bytes]
 
 
 def pack(terms: Terms) -> Packed:
-    keys = [key for key in terms.keys if isinstance(key, bytes)]
-    texts = (
-        [key for key in terms.keys if isinstance(key, str)] if len(keys) < len(terms.keys) else []
-    )
+    keys, texts = _apart(terms.keys)
     return Packed(
         terms.start,
         terms.end,
-        b"".join(sorted(keys)),
-        json.dumps(sorted(texts), ensure_ascii=False) if texts else "[]",
+        keys,
+        texts,
         _encode(sorted(terms.drivers)),
-        b"".join(sorted({span(interval) for interval in terms.intervals})),
+        b"".join(sorted({_span(interval) for interval in terms.intervals})),
     )
-
-
-NOTHING = pack(NO_TERMS)
 
 
 def rows(packed: Packed) -> Rows:
     return Rows(
-        frozenset(_pieces(packed.keys, KEY_BYTES)),
+        frozenset(pieces(packed.keys, KEY_BYTES)),
         frozenset(json.loads(packed.texts)),
         frozenset((driver, packed.start) for driver in _decode_drivers(packed.drivers)),
-        frozenset(_pieces(packed.spans, SPAN_BYTES)),
+        frozenset(pieces(packed.spans, SPAN_BYTES)),
     )
 
 
-def span(interval: Interval) -> bytes:
-    return integer_bytes(interval.key) + number_bytes(interval.low) + number_bytes(interval.high)
+def pieces(joined: bytes, size: int) -> list[bytes]:
+    return [joined[at : at + size] for at in range(0, len(joined), size)]
 
 
 def integer_bytes(value: int) -> bytes:
     """Eight bytes in the order of signed 64-bit integers."""
-    return (value + _SIGN).to_bytes(8)
+    return (int.from_bytes(_pack_integer(value)) ^ _SIGN).to_bytes(8)
 
 
 def number_bytes(value: float) -> bytes:
     """Eight bytes in the order of floating-point numbers; both zeros are one."""
-    bits = int.from_bytes(struct.pack(">d", value + 0.0))
-    return (~bits & _ALL if bits & _SIGN else bits | _SIGN).to_bytes(8)
+    bits = int.from_bytes(_pack_number(value + 0.0))
+    return (bits ^ (_SIGN | _MAGNITUDE if value < 0 else _SIGN)).to_bytes(8)
 
 
-def _pieces(joined: bytes, size: int) -> list[bytes]:
-    return [joined[at : at + size] for at in range(0, len(joined), size)]
+def _apart(keys: Iterable[Key]) -> tuple[bytes, str]:
+    """The byte keys joined, and the texts as JSON; most versions have no texts."""
+    try:
+        return b"".join(sorted(cast("Iterable[bytes]", keys))), "[]"
+    except TypeError:
+        texts = sorted(key for key in keys if isinstance(key, str))
+        joined = b"".join(sorted(key for key in keys if isinstance(key, bytes)))
+        return joined, json.dumps(texts, ensure_ascii=False)
+
+
+def _span(interval: Interval) -> bytes:
+    """`integer_bytes` and twice `number_bytes` in one go."""
+    key, low, high = interval
+    bits = int.from_bytes(_pack_span(key, low + 0.0, high + 0.0)) ^ _SPAN_SIGNS
+    if low < 0:
+        bits ^= _MAGNITUDE << 64
+    if high < 0:
+        bits ^= _MAGNITUDE
+    return bits.to_bytes(SPAN_BYTES)
+
+
+NOTHING = pack(NO_TERMS)
+"""What a deleted version keeps."""
