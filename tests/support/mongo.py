@@ -12,6 +12,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 from typing import IO, NoReturn
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
@@ -30,9 +31,10 @@ def mongo_url() -> str:
     return named or _wire_server()
 
 
-def new_database() -> str:
-    """A database name nobody has used."""
-    return f"test_{_ids.new_id().replace('-', '')}"
+def new_address() -> str:
+    """The address of a database that nobody has used."""
+    server = urlsplit(mongo_url())
+    return urlunsplit(server._replace(path=f"/test_{_ids.new_id()}"))
 
 
 @cache

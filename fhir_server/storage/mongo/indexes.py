@@ -14,9 +14,7 @@ Each index is looked for first and created in a call of its own; two processes m
 import asyncio
 from collections.abc import Sequence
 
-from pymongo.errors import OperationFailure
-
-from fhir_server.storage.mongo.topology import META, Collection, Database
+from fhir_server.storage.mongo.topology import META, Collection, Database, make
 
 Keys = tuple[tuple[str, int], ...]
 
@@ -41,8 +39,6 @@ PARTS: dict[str, Keys] = {"x": (("x", 1), ("i", 1))}
 
 _OWN = "store."
 _HISTORY = "_h"
-_NAMESPACE_EXISTS = 48
-_COMPRESSION = {"wiredTiger": {"configString": "block_compressor=zstd"}}
 
 
 class Collections:
@@ -78,12 +74,19 @@ class Collections:
         )
 
     async def prepare(self) -> None:
-        """Make the store's own indexes."""
-        await self._index(self.parts, PARTS)
-        await self._index(self.contents, CONTENTS)
-        await self._index(self.records, RECORDS)
-        await self._index(self.blobs, BLOBS)
-        await self._index(self.chunks, CHUNKS)
+        """Make the store's own collections and indexes."""
+        own: dict[Collection, dict[str, Keys]] = {
+            self.ordinals: {},
+            self.commits: {},
+            self.parts: PARTS,
+            self.contents: CONTENTS,
+            self.records: RECORDS,
+            self.blobs: BLOBS,
+            self.chunks: CHUNKS,
+            self.uploads: {},
+        }
+        for collection, indexes in own.items():
+            await self._index(collection, indexes)
 
     async def ready(self, type_: str) -> None:
         """Make a type's collections and indexes, once in the life of this process."""
@@ -101,24 +104,15 @@ class Collections:
             (self.history(type_), HISTORY),
             (self.current(type_), CURRENT),
         ):
-            await self._create(collection.name)
             await self._index(collection, indexes)
-
-    async def _create(self, name: str) -> None:
-        """Create compressed where the server takes that; else the first index creates it."""
-        try:
-            await self._database.create_collection(
-                name, check_exists=False, storageEngine=_COMPRESSION
-            )
-        except OperationFailure as error:
-            if error.timeout:
-                raise
 
     async def _index(self, collection: Collection, wanted: dict[str, Keys]) -> None:
         found = {
             index["name"]: tuple(index["key"].items())
             async for index in await collection.list_indexes()
         }
+        if not found:
+            await make(self._database, collection.name)
         for name, keys in wanted.items():
             if found.get(name) != keys:
                 await collection.create_index(list(keys), name=name)

@@ -15,7 +15,7 @@ from pymongo import AsyncMongoClient, ReadPreference
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -32,6 +32,7 @@ META = "store.meta"
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_COMPRESSION = {"wiredTiger": {"configString": "block_compressor=zstd"}}
 _KINDS = {
     "Single": "standalone",
     "ReplicaSetWithPrimary": "replica set",
@@ -95,6 +96,7 @@ async def _transactions_work(client: Client, database: Database) -> bool:
     """Whether an aborted insert is gone and a committed one is there."""
     probe = {"_id": "transaction probe"}
     collection = database[META]
+    await make(database, META)
     try:
         await collection.delete_many(probe)
         await _insert_in_transaction(client, collection, probe, commit=False)
@@ -120,6 +122,18 @@ async def _insert_in_transaction(
             await session.commit_transaction()
         else:
             await session.abort_transaction()
+
+
+async def make(database: Database, name: str) -> None:
+    """Create a collection, compressed where the server takes that; it may be there already.
+
+    A refusal does no harm: the first index or document creates it too, but not in a transaction.
+    """
+    try:
+        await database.create_collection(name, check_exists=False, storageEngine=_COMPRESSION)
+    except OperationFailure as error:
+        if error.timeout:
+            raise
 
 
 async def begin(session: Session) -> None:

@@ -36,8 +36,9 @@ from fhir_server.storage.mongo.redo import Check
 from fhir_server.storage.mongo.single import Clear
 from fhir_server.storage.mongo.topology import DUPLICATE_KEY, Client, Document, Session, begin
 
-_PASSING_CODES = {DUPLICATE_KEY, 24, 112, 246, 251}
-"""Lock timeout, write conflict, snapshot unavailable, no such transaction."""
+_NO_SUCH_TRANSACTION = 251
+_PASSING_CODES = {DUPLICATE_KEY, _NO_SUCH_TRANSACTION, 24, 112, 246}
+"""Among them lock timeout, write conflict and snapshot unavailable."""
 
 
 class _Again(Exception):
@@ -200,15 +201,13 @@ class Transactions:
 
     async def _finish(self, session: Session, writes: Sequence[Write], waiting: Waiting) -> None:
         """Commit, and ask again while nobody can say whether it happened."""
-        unknown = False
         while True:
             try:
                 return await session.commit_transaction()
             except PyMongoError as error:
                 if error.has_error_label("UnknownTransactionCommitResult"):
-                    unknown = True
                     await waiting.pause()
-                elif unknown and _passing(error) and await self._is_stored(writes):
+                elif _lost(error) and await self._is_stored(writes):
                     return None
                 else:
                     raise
@@ -227,6 +226,11 @@ class Transactions:
             found = await self._collections.history(write.type).find_one({"i": write.id, **same})
         content = ("b", "l", "x")
         return found is not None and all(found.get(c) == write.document.get(c) for c in content)
+
+
+def _lost(error: PyMongoError) -> bool:
+    """Whether the server knows nothing of the transaction, be it that it has forgotten."""
+    return isinstance(error, OperationFailure) and error.code == _NO_SUCH_TRANSACTION
 
 
 def _passing(error: PyMongoError) -> bool:
