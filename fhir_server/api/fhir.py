@@ -73,9 +73,7 @@ class FhirFace:
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         began = perf_counter()
         self._metrics.request_began()
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-        }
+        headers = _headers(scope["headers"])
         exchange = _Exchange(scope["method"], headers)
         identity = _identity(headers.get("x-request-id"))
         request_id.set(identity)
@@ -169,6 +167,16 @@ class FhirFace:
 def _identity(given: str | None) -> str:
     """The caller's id for the request, if it looks like one, else one of ours."""
     return given if given and is_request_id(given) else secrets.token_hex(8)
+
+
+def _headers(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """By name in lower case; what comes several times is one list, as RFC 9110 5.2 says."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
+    if len(headers) != len(pairs):
+        for name in headers:
+            values = [value for key, value in pairs if key == name.encode("latin-1")]
+            headers[name] = b", ".join(values).decode("latin-1")
+    return headers
 
 
 def _segments(raw_path: bytes, root: int) -> list[str]:
