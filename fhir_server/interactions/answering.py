@@ -33,16 +33,15 @@ def return_form(request: Request, default: str) -> str:
 
 def written(request: Request, version: Version, status: int, *, default: str) -> Reply:
     """The answer to a create or update, in the form that Prefer: return asks for."""
-    reply = Reply(status, version)
-    reply.location = f"{version.type}/{version.id}/_history/{version.number}"
-    form = return_form(request, default)
-    if form == "minimal":
-        reply.shows_version = False
-    elif form == "operationoutcome":
-        done = "created" if status == 201 else "stored"
-        what = f"{version.type}/{version.id} {done} as version {version.number}."
-        reply.content = operation_outcome([Issue("information", "informational", what)])
-    return reply
+    done = "created" if status == 201 else "stored"
+    what = f"{version.type}/{version.id} {done} as version {version.number}."
+    return _returned(request, version, status, what, default)
+
+
+def found(request: Request, version: Version, *, default: str) -> Reply:
+    """The answer to a conditional create that found a resource and stored none."""
+    where = f"{version.type}/{version.id} was there already in version {version.number}"
+    return _returned(request, version, 200, f"{where}; nothing was stored.", default)
 
 
 def deleted(request: Request, version: Version | None, what: str) -> Reply:
@@ -71,6 +70,17 @@ def outcome_of(reply: Reply) -> Resource | None:
 
 def warnings_outcome(warnings: Sequence[str]) -> Resource:
     return operation_outcome([Issue("warning", "incomplete", words) for words in warnings])
+
+
+def _returned(request: Request, version: Version, status: int, what: str, default: str) -> Reply:
+    reply = Reply(status, version)
+    reply.location = f"{version.type}/{version.id}/_history/{version.number}"
+    form = return_form(request, default)
+    if form == "minimal":
+        reply.shows_version = False
+    elif form == "operationoutcome":
+        reply.content = operation_outcome([Issue("information", "informational", what)])
+    return reply
 
 
 def link(url: str, pairs: Sequence[tuple[str, str]]) -> str:

@@ -1,6 +1,6 @@
 """create, and conditional create. https://hl7.org/fhir/R4/http.html#create"""
 
-from fhir_server.interactions.answering import written
+from fhir_server.interactions.answering import found, written
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.deciding import Decision
 from fhir_server.interactions.matching import match_one
@@ -19,9 +19,9 @@ async def create(request: Request, context: Context) -> Decision:
     if criteria is not None:
         match = await match_one(type_, criteria, context)
         if match.version is not None:
-            found = match.version
+            existing = match.version
             return Decision(
-                lambda _: written(request, found, 200, default="representation"), existing=found
+                lambda _: found(request, existing, default="representation"), existing=existing
             )
         guards.append(match.guard)
     draft = Draft(type_, context.ids.new_id(), "POST", resource)

@@ -59,7 +59,7 @@ class Table:
         allowed = sorted(m for m, row in self._rows if row == shape)
         if not allowed:
             return NotFound(f"There is nothing at {'/'.join(path)[:200]!r}.")
-        error = MethodNotAllowed(f"{method} is not possible here; {', '.join(allowed)} is.")
+        error = MethodNotAllowed(f"{method} is not possible here. Possible: {', '.join(allowed)}.")
         error.headers["allow"] = ", ".join(allowed)
         return error
 

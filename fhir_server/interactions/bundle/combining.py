@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from fhir_server.interactions.answering import written
+from fhir_server.interactions.answering import found
 from fhir_server.interactions.bundle import ordering
 from fhir_server.interactions.bundle.entries import Entry
 from fhir_server.interactions.bundle.performing import placing
@@ -72,7 +72,7 @@ class Combined:
             if earlier is None:
                 yield step.entry.index, decision.reply(own)
             else:
-                yield step.entry.index, written(step.entry.request, earlier, 200, default="minimal")
+                yield step.entry.index, found(step.entry.request, earlier, default="minimal")
 
 
 async def combine(steps: Sequence[Step], context: Context) -> Combined:
