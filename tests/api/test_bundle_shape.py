@@ -107,7 +107,8 @@ async def test_a_method_that_is_not_possible_there_fails_alone(server: Server) -
         "status": "405 Method Not Allowed",
         "outcome": outcome(
             "not-supported",
-            "Entry 0, PATCH Patient/1: PATCH is not possible here; DELETE, GET, HEAD, PUT is.",
+            "Entry 0, PATCH Patient/1: PATCH is not possible here. "
+            "Possible: DELETE, GET, HEAD, PUT.",
             "Bundle.entry[0]",
         ),
     }

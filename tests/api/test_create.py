@@ -115,7 +115,7 @@ async def test_nothing_is_created_at_an_id(server: Server) -> None:
         response,
         405,
         "not-supported",
-        "POST is not possible here; DELETE, GET, HEAD, PUT is.",
+        "POST is not possible here. Possible: DELETE, GET, HEAD, PUT.",
     )
     assert response.headers["allow"] == "DELETE, GET, HEAD, PUT"
 

@@ -101,7 +101,7 @@ FAILING: list[tuple[str, dict[str, Any], int, str, str, str]] = [
         an_entry("PATCH", "Patient/1", a_patient()),
         405,
         "not-supported",
-        "PATCH Patient/1: PATCH is not possible here; DELETE, GET, HEAD, PUT is.",
+        "PATCH Patient/1: PATCH is not possible here. Possible: DELETE, GET, HEAD, PUT.",
         "",
     ),
     (
