@@ -67,6 +67,16 @@ def test_in_each_folder_hospitals_go_first_then_practitioners_then_the_rest_by_n
     ]
 
 
+def test_each_path_is_done_before_the_next(write: Write) -> None:
+    names = ["b/zoe.json", "b/hospital.json", "a/adam.json", "a/hospital.json"]
+    b, _, a, _ = (write(name, "{}").parent for name in names)
+
+    stages = find([b, a])
+
+    found = [[f"{s.path.parent.name}/{s.path.name}" for s in stage] for stage in stages]
+    assert found == [["b/hospital.json"], ["b/zoe.json"], ["a/hospital.json"], ["a/adam.json"]]
+
+
 def test_a_file_named_twice_is_loaded_once(write: Write) -> None:
     path = write("a/x.json", "{}")
 
