@@ -28,6 +28,8 @@ _NOT_BUILT = frozenset(
 _MOST_NEAREST = 3
 _MOST_REMEMBERED = 2048
 """Criteria kept; many searches ask for the same codes and the same patients again."""
+_LONGEST_REMEMBERED = 200
+"""Characters of all values together."""
 
 
 class Binder:
@@ -71,12 +73,12 @@ class Binder:
         return known
 
     def _remembered(self, type_: str, clause: Clause, context: Context) -> Criterion:
-        """The criterion, from memory if it was asked before; only `ap` depends on the moment."""
+        """The criterion, from memory if it was asked before."""
         place = type_, clause.text, clause.values
         known = self._criteria.get(place)
         if known is None:
             known = self._criterion(type_, clause, context)
-            if not any("ap" in value for value in clause.values):
+            if _worth_remembering(clause):
                 if len(self._criteria) >= _MOST_REMEMBERED:
                     self._criteria.clear()
                 self._criteria[place] = known
@@ -119,6 +121,12 @@ class Binder:
         return UnknownParameter(
             f"{type_} has no search parameter {shown(clause.name)!r}.{advice}",
         )
+
+
+def _worth_remembering(clause: Clause) -> bool:
+    """Short ones only, so that memory stays small; and `ap` depends on the moment of asking."""
+    written = sum(map(len, clause.values))
+    return written <= _LONGEST_REMEMBERED and not any("ap" in each for each in clause.values)
 
 
 def _not_yet(clause: Clause) -> UnknownParameter:
