@@ -20,17 +20,20 @@ class Disconnected(Exception):
     """The caller went away before the request was complete."""
 
 
-class _Unpacker(Protocol):
-    def feed(self, data: bytes, most: int) -> bytes:
-        """What the data unpacks to, or more than `most` bytes of it."""
-        ...
+class _Stream(Protocol):
+    """What zlib and zstandard both have."""
 
     @property
-    def complete(self) -> bool: ...
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, /) -> bytes: ...
 
 
 def require_type(headers: Mapping[str, str], *, form: bool = False) -> None:
-    """UnsupportedMediaType unless the body is JSON (or, for _search, a form), in UTF-8."""
+    """UnsupportedMediaType unless the body is JSON of R4 (or, for _search, a form), in UTF-8."""
     header = headers.get("content-type", "")
     name, _, rest = header.partition(";")
     name = name.strip().lower()
@@ -38,9 +41,15 @@ def require_type(headers: Mapping[str, str], *, form: bool = False) -> None:
     if name != FORM if form else name not in _JSON_TYPES:
         given = f"not {name[:80]!r}" if name else "and Content-Type says nothing"
         raise UnsupportedMediaType(f"The body must be {wanted}, {given}.")
-    charset = rest.lower().partition("charset=")[2].partition(";")[0].strip().strip('"')
+    charset, version = _parameter(rest, "charset"), _parameter(rest, "fhirversion")
     if charset not in {"", "utf-8", "utf8", "us-ascii"}:
         raise UnsupportedMediaType(f"The body must be in UTF-8, not in {charset[:40]!r}.")
+    if version not in {"", "4.0", "4.0.1"}:
+        raise UnsupportedMediaType(f"The body must be of FHIR version 4.0, not {version[:40]!r}.")
+
+
+def _parameter(parameters: str, name: str) -> str:
+    return parameters.lower().partition(f"{name}=")[2].partition(";")[0].strip().strip('"')
 
 
 async def read_body(receive: Receive, headers: Mapping[str, str], most: int) -> bytes:
@@ -57,7 +66,7 @@ async def read_body(receive: Receive, headers: Mapping[str, str], most: int) -> 
             raise Disconnected
         part = message.get("body", b"")
         if unpacker is not None and part:
-            part = _fed(unpacker, part, most - size)
+            part = unpacker.feed(part, most - size)
         more = message.get("more_body", False)
         size += len(part)
         if size > most:
@@ -72,60 +81,62 @@ def _too_large(seen: str, most: int) -> TooLarge:
     return TooLarge(f"The body has {seen} bytes; at most {most} are taken.")
 
 
-def _fed(unpacker: _Unpacker, data: bytes, most: int) -> bytes:
-    try:
-        return unpacker.feed(data, most)
-    except (zlib.error, zstandard.ZstdError):
-        raise BadRequest("The body is not packed as Content-Encoding says.") from None
+def _unpacker(encoding: str) -> "_Unpacker | None":
+    if encoding in {"", "identity"}:
+        return None
+    if encoding not in _ENCODINGS:
+        raise UnsupportedMediaType(
+            f"Content-Encoding {encoding[:40]!r} is not understood; gzip and zstd are."
+        )
+    make, slice_ = _ENCODINGS[encoding]
+    return _Unpacker(make(), slice_)
 
 
-def _unpacker(encoding: str) -> _Unpacker | None:
-    match encoding:
-        case "" | "identity":
-            return None
-        case "gzip" | "x-gzip":
-            return _Gzip()
-        case "zstd":
-            return _Zstandard()
-        case _:
-            raise UnsupportedMediaType(
-                f"Content-Encoding {encoding[:40]!r} is not understood; gzip and zstd are."
-            )
+class _Unpacker:
+    """Unpacks a slice at a time: that bounds what one step can unpack to."""
 
-
-class _Gzip:
-    def __init__(self) -> None:
-        self._stream = zlib.decompressobj(wbits=31)
+    def __init__(self, stream: _Stream, slice_: int) -> None:
+        self._stream = stream
+        self._slice = slice_
 
     @property
     def complete(self) -> bool:
         return self._stream.eof
 
     def feed(self, data: bytes, most: int) -> bytes:
-        if self._stream.eof:
-            raise BadRequest("Something follows the end of the packed body.")
-        return self._stream.decompress(data, most + 1)
-
-
-class _Zstandard:
-    """Window sizes beyond 8 MiB are refused, as RFC 8878 advises for HTTP."""
-
-    _SLICE = 4096
-
-    def __init__(self) -> None:
-        self._stream = zstandard.ZstdDecompressor(max_window_size=1 << 23).decompressobj()
-
-    @property
-    def complete(self) -> bool:
-        return self._stream.eof
-
-    def feed(self, data: bytes, most: int) -> bytes:
-        # The stream has no bound of its own: small slices bound what one step can unpack to.
+        """What the data unpacks to, or a little more than `most` bytes of it."""
         parts, size = [], 0
-        for start in range(0, len(data), self._SLICE):
-            part = self._stream.decompress(data[start : start + self._SLICE])
-            size += len(part)
-            parts.append(part)
-            if size > most:
-                break
+        try:
+            for start in range(0, len(data), self._slice):
+                if self._stream.eof:
+                    raise _followed()
+                parts.append(self._stream.decompress(data[start : start + self._slice]))
+                size += len(parts[-1])
+                if size > most:
+                    break
+        except (zlib.error, zstandard.ZstdError):
+            raise BadRequest("The body is not packed as Content-Encoding says.") from None
+        if self._stream.unused_data:
+            raise _followed()
         return b"".join(parts)
+
+
+def _followed() -> BadRequest:
+    return BadRequest("Something follows the end of the packed body.")
+
+
+def _gzip() -> _Stream:
+    return zlib.decompressobj(wbits=31)
+
+
+def _zstd() -> _Stream:
+    # RFC 8878 advises HTTP not to take windows beyond 8 MiB.
+    return zstandard.ZstdDecompressor(max_window_size=1 << 23).decompressobj()
+
+
+_ENCODINGS: Mapping[str, tuple[Callable[[], _Stream], int]] = {
+    "gzip": (_gzip, 4096),
+    "x-gzip": (_gzip, 4096),
+    "zstd": (_zstd, 256),
+}
+"""How each is unpacked, and bytes in a slice that can become 8 MiB at the very most."""
