@@ -120,11 +120,7 @@ class _Walk:
             case tree.TypeOperation(operator="as", operand=operand, type=kind):
                 return self._of_type(self.paths(operand, context), kind)
             case tree.Member(source=None, name=name) if self._names_type(name):
-                return tuple(
-                    path
-                    for path in context
-                    if not path.steps and self._elements.is_a(path.type, name)
-                )
+                return tuple(path for path in context if self._begins_at(path, name))
             case tree.Member(source=source, name=name):
                 return self._members(self._source(source, context), name)
             case tree.This(source=source):
@@ -166,6 +162,9 @@ class _Walk:
 
     def _names_type(self, name: str) -> bool:
         return name[:1].isupper() and name in self._elements.types
+
+    def _begins_at(self, path: Path, name: str) -> bool:
+        return not path.steps and self._elements.is_a(path.type, name)
 
     def _source(self, source: tree.Node | None, context: Paths) -> Paths:
         return context if source is None else self.paths(source, context)

@@ -16,6 +16,7 @@ from fhir_server.search.collecting import nearest
 from fhir_server.search.entries import Indexed
 from fhir_server.search.paths import Found, Path, Tuple
 from fhir_server.search.planning import Rank
+from fhir_server.search.rewriting import Derivation
 from fhir_server.search.schemes import Scheme
 from fhir_server.search.values.parameter import Component, Parameter
 from fhir_server.search.values.table import VALUES, indexers
@@ -46,19 +47,14 @@ def ready_parameter(
     compiled, definition = catalog.compiled[code], catalog.definitions[code]
     if compiled.type not in VALUES:
         return None
-    derivation = catalog.derived.get(code)
-    target = derivation.target if derivation else None
     own = _parameter(definition, compiled.found, keys.indexed(catalog.type, code), elements)
-    if target is not None:
-        own = replace(own, targets=(target,))
-    places = tuple(
-        replace(own, indexed=keys.indexed(catalog.type, place))
-        for place in (derivation.codes if derivation else (code,))
-    )
+    derivation = catalog.derived.get(code, Derivation((code,)))
+    if derivation.target is not None:
+        own = replace(own, targets=(derivation.target,))
     return Bound(
-        places,
+        tuple(replace(own, indexed=keys.indexed(catalog.type, it)) for it in derivation.codes),
         VALUES[compiled.type],
-        target,
+        derivation.target,
         _rank(compiled.type, own, scheme),
         scheme,
         paired=code in scheme.codes or code in scheme.categories,
