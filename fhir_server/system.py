@@ -64,12 +64,13 @@ async def open_system(settings: Settings, clock: Clock | None = None) -> AsyncIt
     metrics = Metrics()
     storage = await open_store(settings.store_url, clock=clock, deadline=settings.request_deadline)
     try:
-        yield System(settings, storage, await _context(settings, storage, clock), metrics)
+        context = await _context(settings, storage, clock, metrics)
+        yield System(settings, storage, context, metrics)
     finally:
         await storage.store.close()
 
 
-async def _context(settings: Settings, storage: Storage, clock: Clock) -> Context:
+async def _context(settings: Settings, storage: Storage, clock: Clock, metrics: Metrics) -> Context:
     definitions, ids = load_definitions(), TimeOrderedIds(clock)
     base_url, zone = settings.fhir_base, settings.time_zone
     catalog = Catalog(definitions)
@@ -83,7 +84,9 @@ async def _context(settings: Settings, storage: Storage, clock: Clock) -> Contex
 
     context = Context(
         table=TABLE,
-        repository=Repository(storage.store, Stamp(clock, ids, indexer)),
+        repository=Repository(
+            storage.store, Stamp(clock, ids, indexer), committed=metrics.commit_ended
+        ),
         definitions=definitions,
         searching=_searching(settings, definitions, catalog, page_key, clock),
         policy=_policy(settings),
@@ -92,6 +95,7 @@ async def _context(settings: Settings, storage: Storage, clock: Clock) -> Contex
         zone=zone,
         ids=ids,
         statement=statement,
+        bundle_received=metrics.bundle_received,
     )
     return context
 

@@ -32,6 +32,10 @@ class Policy:
     """Most matches or versions on one page."""
 
 
+def _uncounted(_kind: str, _entries: int) -> None:
+    """For who does not count."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     table: "Table"
@@ -48,5 +52,7 @@ class Context:
     ids: IdSource
     statement: Callable[[], bytes]
     """The CapabilityStatement of the running system."""
+    bundle_received: Callable[[str, int], None] = _uncounted
+    """Told the type of each batch and transaction, and how many entries it has."""
     drafted: Drafted = NOTHING
     """Within a transaction, what is decided already and counts as if it were stored."""

@@ -3,14 +3,14 @@
 Every interaction reads and writes through it; nothing else but `system.py` holds a store.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from fhir_server.errors import Gone, NotFound, TimedOut
 from fhir_server.interactions.request import Resource
 from fhir_server.interactions.writing import Draft, Stamp
-from fhir_server.storage.base import DeadlineExceeded, Store
+from fhir_server.storage.base import Conflict, DeadlineExceeded, GuardFailed, Store
 from fhir_server.storage.query import Driver, Guard, Plan
 from fhir_server.storage.versions import HistoryPosition, Page, Version
 
@@ -19,10 +19,16 @@ _HISTORY = "The history took longer than allowed; narrow it by _since."
 _COMMIT = "Others kept writing the same, so that this could not be stored in time; try again."
 
 
+def _uncounted(_outcome: str) -> None:
+    """For who does not count."""
+
+
 @dataclass(frozen=True, slots=True)
 class Repository:
     store: Store
     stamp: Stamp
+    committed: Callable[[str], None] = _uncounted
+    """Told how each commit went: `stored`, `conflict` or `failed`."""
 
     async def current(self, type_: str, id_: str) -> Version | None:
         """The current version, a deletion included; None if there never was one."""
@@ -86,8 +92,16 @@ class Repository:
     ) -> Sequence[Version]:
         """Stamp and store all drafts or none. Raises storage's Conflict and GuardFailed."""
         changes = await self.stamp.changes(drafts)
-        with _in_time(_COMMIT):
-            await self.store.commit(changes, guards)
+        outcome = "failed"
+        try:
+            with _in_time(_COMMIT):
+                await self.store.commit(changes, guards)
+            outcome = "stored"
+        except (Conflict, GuardFailed):
+            outcome = "conflict"
+            raise
+        finally:
+            self.committed(outcome)
         return [change.version for change in changes]
 
 

@@ -48,7 +48,7 @@ class Entry:
 
 
 def raw_entries(bundle: Resource, context: Context) -> Sequence[Any]:
-    """The entries as sent; TooLarge when there are more than the operator allows."""
+    """The entries as sent, counted; TooLarge when there are more than the operator allows."""
     entries = bundle.get("entry", [])
     if not isinstance(entries, list):
         raise MalformedContent("Bundle.entry must be a list.", expression=["Bundle.entry"])
@@ -58,6 +58,7 @@ def raw_entries(bundle: Resource, context: Context) -> Sequence[Any]:
             f"The Bundle has {len(entries)} entries; at most {most} are taken at once.",
             expression=["Bundle.entry"],
         )
+    context.bundle_received(bundle["type"], len(entries))
     return entries
 
 
