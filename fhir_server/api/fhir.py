@@ -25,6 +25,8 @@ from fhir_server.observability.logs import RequestLog, request_id
 from fhir_server.observability.metrics import Metrics
 from fhir_server.observability.redaction import is_request_id, parameter_names
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Methods that are logged; another word could be anything."""
 _MOST_PAIRS = 10_000
 """Parameters that are parsed at all; how many a search may have is a setting."""
 _PLAIN = Form(f"{FHIR_JSON};charset=utf-8".encode())
@@ -159,8 +161,9 @@ class FhirFace:
         self._metrics.request_ended(exchange.interaction, exchange.type, status, seconds)
         if self._log is not None:
             names = parameter_names(exchange.query) if exchange.query else ""
+            method = exchange.method if exchange.method in _METHODS else "?"
             self._log.record(
-                exchange.method, exchange.interaction, exchange.type, status, seconds, sent, names
+                method, exchange.interaction, exchange.type, status, seconds, sent, names
             )
 
 
