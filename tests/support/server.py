@@ -152,10 +152,12 @@ async def running(store: str, folder: Path, **settings: Any) -> AsyncIterator[Se
         **{"store": store, "data": folder, "base_url": PUBLIC_URL, "log_format": "json"} | settings,
     )
     app = create_app(chosen)
-    handler, threshold = signal.getsignal(signal.SIGTERM), gc.get_threshold()
+    threshold = gc.get_threshold()
+    # Each server hears of a signal alone, and none ends the tests.
+    handler = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     async with _lifespan(app):
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url=chosen.fhir_base) as client:
+        async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
             yield Server(chosen, app, client)
     signal.signal(signal.SIGTERM, handler)
     gc.set_threshold(*threshold)
