@@ -4,13 +4,17 @@ A store is named by an address that `open_store` understands, so that child proc
 and crash tests open the same data.
 """
 
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from pymongo import AsyncMongoClient
+
 from fhir_server.kit.clock import Clock
+from fhir_server.storage.mongo.topology import META
 from fhir_server.storage.opening import Storage, open_store
 from tests.support.mongo import new_address
 
@@ -25,6 +29,10 @@ class StoreKind(Protocol):
         """The address of a new store; skips the test (with CI=true fails it) if none can be had."""
         ...
 
+    async def make_newer(self, address: str) -> None:
+        """Mark the data, which nobody has open, as written by a newer program."""
+        ...
+
 
 @dataclass(frozen=True)
 class Embedded:
@@ -33,6 +41,10 @@ class Embedded:
     def address(self, folder: Path) -> str:
         return f"sqlite:{folder / 'store.db'}"
 
+    async def make_newer(self, address: str) -> None:
+        with closing(sqlite3.connect(address.removeprefix("sqlite:"))) as connection, connection:
+            connection.execute("UPDATE meta SET value = value + 1 WHERE name = 'schema'")
+
 
 @dataclass(frozen=True)
 class Mongo:
@@ -40,6 +52,11 @@ class Mongo:
 
     def address(self, folder: Path) -> str:
         return new_address()
+
+    async def make_newer(self, address: str) -> None:
+        async with AsyncMongoClient[dict[str, object]](address) as client:
+            meta = client.get_default_database()[META]
+            await meta.update_one({"_id": "schema"}, {"$inc": {"version": 1}})
 
 
 STORES: tuple[StoreKind, ...] = (Embedded(), Mongo())

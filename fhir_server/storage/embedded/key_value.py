@@ -4,6 +4,7 @@
 
 from collections.abc import Sequence
 
+from fhir_server.storage.base import StoreError
 from fhir_server.storage.embedded.conditions import Sql
 from fhir_server.storage.embedded.store import EmbeddedStore
 from fhir_server.storage.embedded.transaction import Transaction
@@ -31,7 +32,7 @@ class EmbeddedKeyValue:
         expires: int | None = None,
     ) -> bool:
         if value is not None and len(value) > MOST_BYTES:
-            raise ValueError(f"a record holds at most {MOST_BYTES} bytes, not {len(value)}")
+            raise StoreError(f"a record holds at most {MOST_BYTES} bytes, not {len(value)}")
         now = self._store.clock.now()
 
         def work(transaction: Transaction) -> bool:

@@ -1,0 +1,211 @@
+"""The meaning of plans, one by one; `test_store_plans` tries their combinations at random."""
+
+from dataclasses import replace
+
+import pytest
+
+from fhir_server.storage.base import Store
+from fhir_server.storage.query import (
+    AllOf,
+    AnyOf,
+    By,
+    Driver,
+    DriverIs,
+    IdIs,
+    IntervalIs,
+    KeyIn,
+    KeyIs,
+    Not,
+    Order,
+    Plan,
+    UpdatedIn,
+)
+from fhir_server.storage.versions import EARLIEST, KEY_BYTES, LATEST, Interval, Key, Position, Terms
+from tests.support.version_making import START, TYPE, created, deleted, found, key, keyed, updated
+
+pytestmark = pytest.mark.anyio
+
+EVERY_WAY = ("as driver", "as test")
+
+
+def asked(driver: Driver, way: str) -> Plan:
+    return Plan(TYPE, driver) if way == "as driver" else Plan(TYPE, None, (driver,))
+
+
+@pytest.mark.parametrize("way", EVERY_WAY)
+async def test_a_resource_with_several_of_the_keys_is_found_once(store: Store, way: str) -> None:
+    await store.commit([created("a", keyed(key(1), key(2))), created("b", keyed(key(2)))])
+    for keys in ((key(1), key(2)), (key(2), key(2)), (key(1), key(2), *map(key, range(50, 90)))):
+        assert await found(store, asked(KeyIs(keys), way)) == (["a", "b"])
+    assert await found(store, asked(KeyIs(()), way)) == []
+
+
+@pytest.mark.parametrize("way", EVERY_WAY)
+async def test_text_is_ordered_by_code_point(store: Store, way: str) -> None:
+    words = ["smith", "smithe", "smití", "sm\uffff", "sm\U0001f600", "sn", "Smith", "smit"]
+    await store.commit([created(f"id-{at}", keyed(word)) for at, word in enumerate(words)])
+    for low, high in (("smith", "smiti"), ("sm\uffff", "sn"), ("sm", "sm\uffff"), ("a", "b")):
+        expected = [f"id-{at}" for at, word in enumerate(words) if low <= word < high]
+        assert await found(store, asked(KeyIn(low, high), way)) == expected
+
+
+@pytest.mark.parametrize("way", EVERY_WAY)
+async def test_bytes_are_ordered_by_value_and_apart_from_text(store: Store, way: str) -> None:
+    keys: list[Key] = [b"a" * KEY_BYTES, b"a" * 15 + b"b", b"\xff" * KEY_BYTES, b"b" + bytes(15)]
+    await store.commit([created(f"id-{at}", keyed(one)) for at, one in enumerate(keys)])
+    await store.commit([created("text", keyed("a" * KEY_BYTES, "ab"))])
+    low, high = b"a" + bytes(15), b"b" + bytes(15)
+    assert await found(store, asked(KeyIn(low, high), way)) == ["id-0", "id-1"]
+    assert await found(store, asked(KeyIn(low, low), way)) == []
+    assert await found(store, asked(KeyIn("a", "b"), way)) == ["text"]
+    assert await found(store, asked(KeyIs(("a" * KEY_BYTES,)), way)) == ["text"]
+    assert await found(store, asked(KeyIs((b"a" * KEY_BYTES,)), way)) == ["id-0"]
+
+
+@pytest.mark.parametrize("way", EVERY_WAY)
+async def test_ten_thousand_keys_may_be_asked_for(store: Store, way: str) -> None:
+    await store.commit([created(f"id-{at}", keyed(key(at), f"t{at}")) for at in range(0, 30, 3)])
+    keys = (*map(key, range(10_000)), *(f"t{at}" for at in range(100)))
+    assert len(await found(store, asked(KeyIs(keys), way))) == 10
+    assert await found(store, asked(KeyIs(tuple(map(key, range(30, 10_030)))), way)) == []
+
+
+@pytest.mark.parametrize("way", EVERY_WAY)
+async def test_ten_thousand_ids_may_be_asked_for(store: Store, way: str) -> None:
+    await store.commit([created(f"id-{at}") for at in range(20)])
+    ids = frozenset(f"id-{at}" for at in range(10, 10_010))
+    assert len(await found(store, asked(IdIs(ids), way))) == 10
+    assert await found(store, asked(IdIs(frozenset()), way)) == []
+
+
+@pytest.mark.parametrize("way", EVERY_WAY)
+async def test_both_ends_of_a_window_of_dates_belong_to_it(store: Store, way: str) -> None:
+    driver = key(7)
+    dates = {"early": (1, 5), "late": (5, 9), "long": (1, 9), "none": (EARLIEST, EARLIEST)}
+    await store.commit(
+        [
+            created(id_, Terms(drivers=(driver,), start=start, end=end))
+            for id_, (start, end) in dates.items()
+        ]
+    )
+    cases: dict[tuple[tuple[int, int], tuple[int, int]], list[str]] = {
+        ((1, 1), (EARLIEST, LATEST)): ["early", "long"],
+        ((EARLIEST, LATEST), (5, 9)): ["early", "late", "long"],
+        ((5, LATEST), (EARLIEST, LATEST)): ["late"],
+        ((EARLIEST, LATEST), (EARLIEST, 0)): ["none"],
+        ((2, 4), (EARLIEST, LATEST)): [],
+        ((EARLIEST, LATEST), (EARLIEST, LATEST)): ["early", "late", "long", "none"],
+    }
+    for (start, end), expected in cases.items():
+        assert await found(store, asked(DriverIs((driver,), start, end), way)) == expected
+        many = DriverIs((driver, *map(key, range(100, 180))), start, end)
+        assert await found(store, asked(many, way)) == expected
+    assert await found(store, asked(DriverIs((key(8),)), way)) == []
+
+
+@pytest.mark.parametrize("way", EVERY_WAY)
+async def test_one_same_interval_must_fit_in_every_part(store: Store, way: str) -> None:
+    low_one, high_one = Interval(1, 10.0, 20.0), Interval(1, 100.0, 200.0)
+    await store.commit(
+        [
+            created("both", Terms(intervals=(low_one, high_one))),
+            created("other key", Terms(intervals=(Interval(2, 10.0, 200.0),))),
+            created("open", Terms(intervals=(Interval(1, EARLIEST, 5.5),))),
+        ]
+    )
+    cases = {
+        IntervalIs((1, 1), (10, 10), (20, 20)): ["both"],
+        IntervalIs((1, 1), (10, 10), (200, 200)): [],
+        IntervalIs((1, 2), (10, 10), (200, 200)): ["other key"],
+        IntervalIs((1, 1), high=(EARLIEST, 5.5)): ["open"],
+        IntervalIs((1, 1), low=(EARLIEST, EARLIEST)): ["open"],
+        IntervalIs((1, 1)): ["both", "open"],
+        IntervalIs((-5, 0)): [],
+    }
+    for test, expected in cases.items():
+        assert await found(store, asked(test, way)) == expected
+
+
+@pytest.mark.parametrize("way", EVERY_WAY)
+async def test_updated_lies_from_low_to_just_below_high(store: Store, way: str) -> None:
+    await store.commit([created(f"id-{at}", at=START + at) for at in range(5)])
+    assert await found(store, asked(UpdatedIn(START + 1, START + 3), way)) == ["id-1", "id-2"]
+    assert await found(store, asked(UpdatedIn(high=START + 1), way)) == ["id-0"]
+    assert await found(store, asked(UpdatedIn(START + 4), way)) == ["id-4"]
+
+
+async def test_a_driver_means_the_same_as_a_test(store: Store) -> None:
+    await store.commit([created("a", keyed(key(1), key(2))), created("b", keyed(key(1)))])
+    assert await found(store, Plan(TYPE, KeyIs((key(1),)), (KeyIs((key(2),)),))) == ["a"]
+    assert await found(store, Plan(TYPE, KeyIs((key(2),)), (KeyIs((key(1),)),))) == ["a"]
+
+
+async def test_nothing_and_everything_are_tests(store: Store) -> None:
+    await store.commit([created("a", keyed(key(1)))])
+    for driver in (None, KeyIs((key(1),))):
+        for test, ids in (
+            (AllOf(()), ["a"]),
+            (AnyOf(()), []),
+            (Not(AllOf(())), []),
+            (Not(AnyOf(())), ["a"]),
+            (Not(KeyIs(())), ["a"]),
+        ):
+            assert await found(store, Plan(TYPE, driver, (test,))) == ids
+
+
+async def test_a_test_may_have_a_thousand_parts(store: Store) -> None:
+    await store.commit([created(f"id-{at}", keyed(key(at))) for at in range(5)])
+    many = tuple(KeyIs((key(at),)) for at in range(1000))
+    assert len(await found(store, Plan(TYPE, None, (AnyOf(many),)))) == 5
+    none = tuple(Not(KeyIs((key(at),))) for at in range(1, 1000))
+    assert await found(store, Plan(TYPE, None, (AllOf(none),))) == ["id-0"]
+
+
+@pytest.mark.parametrize("by", list(By))
+@pytest.mark.parametrize("descending", [False, True])
+async def test_equal_values_are_ordered_by_ordinal_the_same_way(
+    store: Store, by: By, *, descending: bool
+) -> None:
+    terms = Terms(keys=(key(1),), drivers=(key(2),), start=5, end=5)
+    ids = [f"id-{at}" for at in range(7)]
+    await store.commit([created(id_, terms) for id_ in ids])
+    expected = ids[::-1] if descending else ids
+    for driver in (None, KeyIs((key(1),)), DriverIs((key(2),)), DriverIs((key(2), key(3)))):
+        plan = Plan(TYPE, driver, order=Order(by, descending), limit=2)
+        assert await found(store, plan) == expected
+
+
+async def test_the_last_page_has_no_next(store: Store) -> None:
+    changes = [created(f"id-{at}") for at in range(4)]
+    await store.commit(changes)
+    ordinals = [change.version.ordinal for change in changes]
+    assert (await store.find(Plan(TYPE, limit=4))).next is None
+    assert (await store.find(Plan(TYPE, limit=3))).next == Position(ordinals[2], ordinals[2])
+    assert (await store.find(Plan("Beta", limit=3))).versions == []
+
+
+async def test_pages_stay_what_they_are_while_others_write(store: Store) -> None:
+    changes = [created(f"id-{at}", keyed(key(1))) for at in range(10)]
+    await store.commit(changes)
+    plan = Plan(TYPE, KeyIs((key(1),)), limit=4)
+    page = await store.find(plan)
+    seen = [version.id for version in page.versions]
+    await store.commit([updated(changes[0], keyed(key(1))), deleted(changes[5])])
+    await store.commit([created("later", keyed(key(1)))])
+    while page.next:
+        page = await store.find(replace(plan, after=page.next))
+        seen += [version.id for version in page.versions]
+    assert seen == [f"id-{at}" for at in range(10) if at != 5] + ["later"]
+
+
+async def test_counting_goes_no_further_than_its_cap(store: Store) -> None:
+    await store.commit([created(f"id-{at}", keyed(key(1), key(2))) for at in range(10)])
+    for driver in (None, KeyIs((key(1),)), KeyIs((key(1), key(2))), KeyIn(key(0), key(9))):
+        plan = Plan(TYPE, driver, limit=1, after=Position(10**15, 10**15))
+        assert await store.count(plan) == (10, True)
+        assert await store.count(plan, 11) == (10, True)
+        assert await store.count(plan, 10) == (10, True)
+        assert await store.count(plan, 9) == (9, False)
+        assert await store.count(plan, 0) == (0, False)
+    assert await store.count(Plan(TYPE, KeyIs((key(5),))), 0) == (0, True)
+    assert await store.count(Plan("Beta")) == (0, True)
