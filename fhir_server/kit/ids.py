@@ -44,10 +44,10 @@ class TimeOrderedIds:
         return f"{text[:8]}-{text[8:12]}-7{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
 
     def _random_digits(self) -> str:
-        """Twenty hexadecimal digits. Drawn many at a time: each draw gives up the interpreter's
-        lock, and a thread that writes would keep it for long.
-        """
+        """Twenty hexadecimal digits."""
         with self._lock:
+            # Drawn many at a time: each draw gives up the interpreter's lock, and a thread that
+            # writes would keep it for long.
             digits = next(self._random, None)
             if digits is None:
                 drawn = os.urandom(_DRAWN * 10).hex()
