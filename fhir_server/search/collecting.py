@@ -102,6 +102,12 @@ class _Combination:
 
 def _together(parts: Sequence[Part], combined: Sequence[_Combination]) -> Collect:
     """Index each combination of elements; the last part is looked for first, as it is rare."""
+    if len(parts) == 2 and len(combined) == 1 and not any(part.from_root for part in parts):
+        one, two = (
+            reacher((part.paths[place],))
+            for part, place in zip(parts, combined[0].places, strict=True)
+        )
+        return _pair(one, two, combined[0].indexer)
     reaches: Sequence[Sequence[tuple[Reach, bool]]] = [
         [(reacher((path,)), part.from_root) for path in part.paths] for part in parts
     ]
@@ -118,6 +124,17 @@ def _together(parts: Sequence[Part], combined: Sequence[_Combination]) -> Collec
             chosen = [ends[place] for ends, place in zip(found, combination.places, strict=True)]
             for elements in product(*chosen):
                 combination.indexer(elements, parameter, gathered)
+
+    return collect
+
+
+def _pair(first: Reach, second: Reach, indexer: composite.TupleIndexer) -> Collect:
+    """`_together` of two parts in the one combination there is, as in most composites."""
+
+    def collect(element: Any, parameter: Indexed, gathered: Gathered) -> None:
+        for right in second(element):
+            for left in first(element):
+                indexer((left, right), parameter, gathered)
 
     return collect
 

@@ -4,8 +4,9 @@ The paths of all parameters form a tree, so that a member two of them share is e
 The walk looks only at members that are present, and turns away from what has another shape
 than the definitions say: a malformed part of a resource is not found, and never raises.
 
-The tree becomes nested functions, not generated source: within a microsecond as fast, and
-nothing a definition says can be mistaken for code.
+The tree becomes nested functions. Generated source was measured: it walks a resource of the
+synthetic patients in 5.0 µs instead of 5.9, of some 35 that indexing takes on that machine,
+which is not worth that a definition could ever be mistaken for code.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,16 +19,20 @@ from fhir_server.search.paths import Condition, Member, Nth, Only, Step
 from fhir_server.storage.versions import Key
 
 
-@dataclass(slots=True)
 class Gathered(Entries):
     """What one walk collects."""
 
-    resource: Any = None
-    members: list[str] = field(default_factory=list)
-    """Ids of the patients in whose compartment the resource is; may repeat."""
-    codes: list[Key] = field(default_factory=list)
-    """Keys that drivers are made of; see `schemes.py`."""
-    categories: list[Key] = field(default_factory=list)
+    __slots__ = ("categories", "codes", "members", "resource")
+
+    def __init__(self, resource: Any = None) -> None:
+        super().__init__([], [])
+        self.resource = resource
+        self.members: list[str] = []
+        """Ids of the patients in whose compartment the resource is; may repeat."""
+        self.codes: list[Key] = []
+        """Keys that drivers are made of; see `schemes.py`."""
+        self.categories: list[Key] = []
+        """Keys that drivers are made of together with a member."""
 
 
 Collect = Callable[[Any, Indexed, Gathered], None]

@@ -39,16 +39,17 @@ class Scheme:
 
     def drivers(self, gathered: Gathered) -> tuple[list[bytes], int, int]:
         """Driver terms, and the main date from its first millisecond to its last."""
-        terms, dated = self.terms, self.main_date is not None
-        found = [terms.all] if dated else []
+        terms, codes = self.terms, gathered.codes
+        found = []
         for id_ in gathered.members:
             member = terms.member(PATIENT, id_)
             found.append(member)
-            found += [terms.pair(member, key) for key in gathered.codes]
+            found += [terms.pair(member, key) for key in codes]
             found += [terms.pair(member, key) for key in gathered.categories]
-        if not dated:
+        if self.main_date is None:
             return list(dict.fromkeys(found)), EARLIEST, EARLIEST
-        found += [terms.single(key) for key in gathered.codes]
+        found.append(terms.all)
+        found += [terms.single(key) for key in codes]
         start, end = self._dates(gathered)
         if end - start >= LONG:
             found += [long(term) for term in found]
