@@ -21,9 +21,7 @@ from fhir_server.search.stored import stored_criterion
 from fhir_server.search.values.parameter import Context
 from fhir_server.search.values.table import VALUES
 
-_NOT_BUILT = frozenset(
-    {"_content", "_filter", "_has", "_list", "_query", "_text", "_type", "_in", "_language"}
-)
+_NOT_BUILT = frozenset({"_content", "_filter", "_has", "_list", "_query", "_text", "_type"})
 """Parameters of the specification that no element stands behind."""
 _MOST_NEAREST = 3
 _MOST_REMEMBERED = 2048

@@ -70,12 +70,11 @@ class Rank(IntEnum):
     TERM_AND_DATE = 4
     URI = 5
     TOKEN = 6
-    INTERVAL = 7
-    STRING = 8
-    UPDATED = 9
-    CATEGORY = 10
-    DATE_ALONE = 11
-    EVERYTHING = 12
+    DATE_ALONE = 7
+    INTERVAL = 8
+    STRING = 9
+    UPDATED = 10
+    CATEGORY = 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +168,7 @@ def candidates(scheme: Scheme, criteria: Sequence[Criterion], order: Order) -> I
         yield Candidate(IdIs(frozenset()), (), Rank.ID, ordered=True)
         return
     window = _window(criteria)
-    openings = [*_alone(criteria), *_pairs(scheme, criteria)]
+    openings = [*_as_they_are(criteria), *_pairs(scheme, criteria)]
     if scheme.main_date is not None and (window is not None or order.by is By.START):
         openings += _dated(scheme, criteria)
     openings.sort(key=_by_rank)
@@ -223,11 +222,11 @@ def _both(window: tuple[int, int], other: tuple[float, float]) -> tuple[int, int
     return max(window[0], int(other[0])), min(window[1], int(other[1]))
 
 
-def _alone(criteria: Sequence[Criterion]) -> Iterator[_Opening]:
-    """Criteria that an index can begin with as they are."""
+def _as_they_are(criteria: Sequence[Criterion]) -> Iterator[_Opening]:
+    """Criteria that an index can begin with; the main date has drivers that are ordered by it."""
     for index, criterion in enumerate(criteria):
         driver = criterion.driver
-        if driver is not None:
+        if driver is not None and not criterion.main_date:
             yield _Opening(criterion.rank, partial(_itself, driver), (index,))
 
 

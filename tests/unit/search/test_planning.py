@@ -187,13 +187,14 @@ SHAPES: list[tuple[str, Pairs, type | None, Rank]] = [
     ("Patient", [("_id", "1"), ("name", "x")], IdIs, Rank.ID),
     ("Patient", [("identifier", "s|v"), ("gender", "male")], KeyIs, Rank.IDENTIFIER),
     ("Patient", [("gender", "male"), ("name", "x")], KeyIn, Rank.STRING),
-    ("Patient", [("gender", "male"), ("birthdate", "ge2000")], IntervalIs, Rank.INTERVAL),
+    ("Patient", [("gender", "male"), ("birthdate", "ge2000")], DriverIs, Rank.DATE_ALONE),
+    ("Patient", [("gender", "male"), ("death-date", "ge2000")], IntervalIs, Rank.INTERVAL),
     ("Observation", [("patient", "1"), ("code", f"{LOINC}|a")], DriverIs, Rank.PAIR),
     ("Observation", [("patient", "1"), ("category", "s|lab")], DriverIs, Rank.PAIR),
     ("Observation", [("patient", "1"), ("code", "a")], KeyIs, Rank.REFERENCE),
     ("Observation", [("patient", "1"), ("date", "ge2020")], KeyIs, Rank.REFERENCE),
     ("Observation", [("code", f"{LOINC}|a"), ("date", "ge2020")], DriverIs, Rank.TERM_AND_DATE),
-    ("Observation", [("status", "final"), ("date", "ge2020")], IntervalIs, Rank.INTERVAL),
+    ("Observation", [("status", "final"), ("date", "ge2020")], DriverIs, Rank.DATE_ALONE),
     ("Observation", [("_lastUpdated", "ge2020"), ("status", "final")], UpdatedIn, Rank.UPDATED),
     ("Encounter", [("status", "finished")], KeyIs, Rank.CATEGORY),
     ("AllergyIntolerance", [("patient", "1"), ("category", "food")], DriverIs, Rank.PAIR),
@@ -267,7 +268,7 @@ async def test_few_matches_end_the_asking(searching: Searching) -> None:
 @pytest.mark.anyio
 async def test_among_many_matches_those_in_order_are_preferred(searching: Searching) -> None:
     pairs = [("code", f"{LOINC}|a"), ("date", "ge2000")]
-    counts = Counts({KeyIs: 1000, DriverIs: 1000, IntervalIs: 1000})
+    counts = Counts({KeyIs: 1000, DriverIs: 1000})
     assert isinstance((await plan(searching, "Observation", pairs, counts)).drive, KeyIs)
 
 
