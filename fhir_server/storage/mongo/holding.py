@@ -5,8 +5,8 @@ Each operation here is atomic for its document and may be done twice, at once or
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from pymongo import ReplaceOne, UpdateOne
 
@@ -17,6 +17,8 @@ from fhir_server.storage.mongo.documents import PROJECTION, Write, history_of
 from fhir_server.storage.mongo.indexes import Collections
 from fhir_server.storage.mongo.ordinals import Ordinals, insert_new
 from fhir_server.storage.mongo.topology import Document
+
+T = TypeVar("T")
 
 FREE: Document = {"$exists": False}
 _AT_ONCE = 500
@@ -32,7 +34,7 @@ class Holding:
         """Hold every resource in the state its write follows; Conflict, or Contended."""
         taken = await self._ordinals.reserve(writes, commit)
         groups = _by_type(writes).items()
-        held = await asyncio.gather(*(self._hold(commit, *group) for group in groups))
+        held = await _all(self._hold(commit, *group) for group in groups)
         conflicts = [Conflict(writes[place].index) for place in taken]
         raise_first([*conflicts, *(hurdle for found in held for hurdle in found)])
 
@@ -50,7 +52,7 @@ class Holding:
     async def apply(self, commit: str, writes: Sequence[Write]) -> None:
         """Put the final documents where the commit still holds."""
         groups = _by_type(writes).items()
-        await asyncio.gather(*(self._apply(commit, *group) for group in groups))
+        await _all(self._apply(commit, *group) for group in groups)
 
     async def _hold(
         self, commit: str, type_: str, writes: Sequence[Write]
@@ -92,7 +94,9 @@ class Holding:
             if write.document
         ]
         if final:
-            await current.bulk_write(final, ordered=False)
+            result = await current.bulk_write(final, ordered=False)
+            if result.matched_count != len(final):
+                await drop_orphans(self._collections, type_, writes)
         for write in writes:
             if write.document is None:
                 await self._erase(commit, write)
@@ -105,6 +109,17 @@ class Holding:
         await self._ordinals.erase(write.ordinal, write.type, write.id)
         await self._collections.current(write.type).delete_one({"_id": write.id, "t": commit})
         await history.delete_many({"i": write.id})
+
+
+async def drop_orphans(collections: Collections, type_: str, writes: Sequence[Write]) -> None:
+    """Take away history that came too late, of resources that were erased meanwhile."""
+    wanted = {"_id": {"$in": [write.id for write in writes]}}
+    found = collections.current(type_).find(wanted, {"n": 1})
+    present = {(one["_id"], one.get("n")) async for one in found}
+    for write in writes:
+        if (write.id, write.ordinal) not in present:
+            orphans = {"i": write.id, "n": write.ordinal}
+            await collections.history(type_).delete_many(orphans)
 
 
 def expected(write: Write) -> Document:
@@ -132,6 +147,15 @@ def raise_first(hurdles: Sequence[Conflict | Contended]) -> None:
         raise min(conflicts, key=lambda conflict: conflict.index)
     if hurdles:
         raise hurdles[0]
+
+
+async def _all(calls: Iterable[Coroutine[Any, Any, T]]) -> Sequence[T]:
+    """All results, once none is under way any more; or else the first error."""
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return [result for result in results if not isinstance(result, BaseException)]
 
 
 def _by_type(writes: Sequence[Write]) -> Mapping[str, Sequence[Write]]:

@@ -32,7 +32,7 @@ CONTENTS: dict[str, Keys] = {
     "p": (("p", 1), ("c", 1)),
     "o": (("o", 1),),
 }
-RECORDS: dict[str, Keys] = {"s": (("s", 1), ("k", 1))}
+RECORDS: dict[str, Keys] = {"s": (("s", 1), ("k", 1)), "x": (("x", 1),)}
 BLOBS: dict[str, Keys] = {"u": (("u", 1),)}
 CHUNKS: dict[str, Keys] = {"u": (("u", 1), ("c", 1))}
 PARTS: dict[str, Keys] = {"x": (("x", 1), ("i", 1))}

@@ -78,7 +78,8 @@ class RedoLog:
             try:
                 return await self._attempt(self._ids.new_id(), age, writes, claims, check, waiting)
             except Contended as contended:
-                await self.clear(contended, waiting)
+                await self._let_pass(contended, waiting)
+            await check(None)  # a guard that the other broke need not queue again
 
     async def clear(self, contended: Contended, waiting: Waiting) -> None:
         """Let the commit that is in the way pass, or finish it when it seems to be dead."""
@@ -100,6 +101,13 @@ class RedoLog:
                 if whole is not None:
                     await self._settle(whole)
         await self._entries.sweep()
+
+    async def _let_pass(self, contended: Contended, waiting: Waiting) -> None:
+        """Stay away until an elder rival is gone: it waits for all younger ones to be."""
+        await self.clear(contended, waiting)
+        if isinstance(contended, Overtaken) and contended.commit is not None:
+            while await self._entries.find(contended.commit) is not None:
+                await self.clear(contended, waiting)
 
     async def _attempt(
         self,

@@ -6,12 +6,14 @@ Every open end is a finite number.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bson.int64 import Int64
 
 from fhir_server.storage.mongo.documents import ALL, finite, portable
 from fhir_server.storage.mongo.topology import Document
 from fhir_server.storage.query import (
+    LONG,
     AllOf,
     AnyOf,
     By,
@@ -57,7 +59,20 @@ def filter_of(plan: Plan, *, paged: bool = True) -> Document:
 
 
 def driver_of(drive: Driver | None) -> Document:
-    return {"k": ALL} if drive is None else test_of(drive)
+    """The driver as a filter.
+
+    A lower bound on the end says nothing of where a date begins, unless it is short: so the long
+    ones, which are under a term of their own, are looked for apart. The branches do not overlap.
+    """
+    if drive is None:
+        return {"k": ALL}
+    if not isinstance(drive, DriverIs) or not drive.long or drive.end[0] == EARLIEST:
+        return test_of(drive)
+    low, high = drive.start
+    border = drive.end[0] - LONG
+    short = replace(drive, start=(max(low, border + 1), high))
+    long = replace(drive, drivers=drive.long, start=(low, min(high, border)))
+    return {"$or": [test_of(one) for one in (short, long)]}
 
 
 def sort_of(order: Order) -> list[tuple[str, int]]:

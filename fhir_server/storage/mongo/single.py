@@ -12,7 +12,7 @@ from fhir_server.storage.base import Conflict
 from fhir_server.storage.mongo.claims import Contended, Waiting
 from fhir_server.storage.mongo.coalescing import Coalescer
 from fhir_server.storage.mongo.documents import Write, history_of
-from fhir_server.storage.mongo.holding import expected, hurdle
+from fhir_server.storage.mongo.holding import drop_orphans, expected, hurdle
 from fhir_server.storage.mongo.indexes import Collections
 from fhir_server.storage.mongo.ordinals import Ordinals, insert_new
 from fhir_server.storage.mongo.topology import Document
@@ -62,15 +62,8 @@ class SingleWrites:
         result = await current.replace_one(expected(write), write.document or {})
         if result.matched_count:
             return
-        await self._drop_orphan(write)
+        await drop_orphans(self._collections, write.type, [write])
         raise Contended(None, write.type, write.id)
-
-    async def _drop_orphan(self, write: Write) -> None:
-        """Take away the history of a resource that was erased meanwhile."""
-        found = await self._collections.current(write.type).find_one({"_id": write.id}, {"n": 1})
-        if found is None or found.get("n") != write.ordinal:
-            orphans = {"i": write.id, "n": write.ordinal}
-            await self._collections.history(write.type).delete_many(orphans)
 
     async def _insert_batch(
         self, type_: str, writes: Sequence[Write]

@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from bson.codec_options import CodecOptions
+from bson.errors import BSONError
 from pymongo import AsyncMongoClient, ReadPreference
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
@@ -84,8 +85,8 @@ def driver_errors(
     async def translated(*arguments: _P.args, **named: _P.kwargs) -> _R:
         try:
             return await function(*arguments, **named)
-        except PyMongoError as error:
-            if error.timeout:
+        except (PyMongoError, BSONError) as error:
+            if isinstance(error, PyMongoError) and error.timeout:
                 raise DeadlineExceeded("the database took too long") from error
             raise StoreError(f"the database failed: {type(error).__name__}") from error
 

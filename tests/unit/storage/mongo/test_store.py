@@ -1,0 +1,209 @@
+"""What only the MongoDB store has to be asked: facts, schema, large content, traces."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from fhir_server.kit.clock import SettableClock
+from fhir_server.storage.base import Conflict, DeadlineExceeded, NewerSchema, StoreError
+from fhir_server.storage.mongo import MongoBlobs, MongoKeyValue, MongoStore
+from fhir_server.storage.mongo.documents import INLINE_BYTES
+from fhir_server.storage.query import IdIs, Plan
+from fhir_server.storage.versions import Change, Terms, Version
+from tests.support.mongo import new_address
+from tests.support.mongo_proxy import Proxy, Stall
+
+pytestmark = pytest.mark.anyio
+
+LARGE = b"0123456789abcdef" * (INLINE_BYTES // 16 + 1)
+DAY = 86_400_000
+
+
+def change(id_: str, number: int = 1, ordinal: int = 1, content: bytes | None = b"{}") -> Change:
+    return Change(Version("Alpha", id_, number, ordinal, number, "PUT", content), Terms())
+
+
+@asynccontextmanager
+async def opened(
+    address: str, *, deadline: float = 15.0, clock: SettableClock | None = None
+) -> AsyncIterator[MongoStore]:
+    url, _, database = address.rpartition("/")
+    store = MongoStore(f"{url}/", database, deadline=deadline, clock=clock or SettableClock())
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[MongoStore]:
+    async with opened(new_address()) as store:
+        yield store
+
+
+async def test_a_server_without_transactions_is_told_with_a_warning() -> None:
+    address = new_address()
+    if "replicaSet" in address:
+        pytest.skip("this server has transactions")
+    async with opened(address) as store:
+        assert store.facts.name.startswith("MongoDB ")
+        assert not store.facts.isolated
+        assert "no transactions" in store.facts.warnings[0]
+
+
+async def test_a_newer_schema_is_refused() -> None:
+    address = new_address()
+    async with opened(address) as store:
+        newer = {"$set": {"version": 2}}
+        await store.collections.meta.update_one({"_id": "schema"}, newer)
+    with pytest.raises(NewerSchema, match="schema 2"):
+        async with opened(address):
+            pass
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the driver's
+async def test_a_server_that_is_not_there_is_a_store_that_cannot_be_opened() -> None:
+    with pytest.raises((StoreError, DeadlineExceeded)):
+        async with opened("mongodb://127.0.0.1:9/nothing", deadline=0.2):
+            pass
+    gc.collect()  # the driver leaves a socket of a connection that it gave up
+
+
+async def test_large_content_lies_apart_and_is_read_everywhere(store: MongoStore) -> None:
+    first = change("large", content=LARGE)
+    await store.commit([first])
+    document = await store.collections.current("Alpha").find_one({"_id": "large"})
+    assert document is not None
+    assert "b" not in document
+    second = change("large", number=2, content=LARGE[:-1])
+    await store.commit([second, change("small", ordinal=2)])
+    assert await store.get("Alpha", "large") == second.version
+    assert (await store.get_many("Alpha", ["large"]))["large"] == second.version
+    assert await store.get_version("Alpha", "large", 1) == first.version
+    found = await store.find(Plan("Alpha", IdIs(frozenset({"large"}))))
+    assert found.versions == [second.version]
+    history = await store.history("Alpha", "large")
+    assert history == [second.version, first.version]
+
+
+async def test_large_content_that_lost_leaves_nothing(store: MongoStore) -> None:
+    await store.commit([change("one")])
+    with pytest.raises(Conflict):
+        await store.commit([change("one", content=LARGE)])
+    assert await store.collections.contents.count_documents({}) == 0
+
+
+async def test_an_erased_resource_takes_its_large_content_along(store: MongoStore) -> None:
+    await store.commit([change("one", content=LARGE)])
+    await store.commit([change("one", number=2)])
+    assert await store.purge("Alpha", "one")
+    assert await store.collections.contents.count_documents({}) == 0
+    assert await store.collections.history("Alpha").count_documents({}) == 0
+    await store.commit([change("another")])
+
+
+async def test_an_update_that_comes_behind_an_erasure_leaves_no_history() -> None:
+    address = new_address()
+    stall = Stall(address)
+    async with opened(address) as other, stall.listening(), opened(stall.url) as slow:
+        await other.commit([change("one")])
+        await slow.get("Alpha", "one")
+        await slow.commit([change("two", ordinal=2)])
+        stall.commands.clear()
+        stall.at = 1
+        late = asyncio.create_task(slow.commit([change("one", number=2)]))
+        await stall.reached.wait()
+        assert await other.purge("Alpha", "one")
+        stall.go.set()
+        with pytest.raises(Conflict):
+            await late
+        assert await other.collections.history("Alpha").count_documents({"i": "one"}) == 0
+
+
+async def test_a_slow_server_is_a_deadline_exceeded() -> None:
+    address = new_address()
+    stall = Stall(address)
+    async with stall.listening(), opened(stall.url, deadline=0.5) as store:
+        stall.at = len(stall.commands)
+        with pytest.raises(DeadlineExceeded):
+            await store.find(Plan("Alpha"))
+        stall.go.set()
+
+
+async def test_reads_and_creates_made_together_are_few_commands() -> None:
+    proxy = Proxy(new_address())
+    async with proxy.listening(), opened(proxy.url) as store:
+        await store.commit([change("first", ordinal=1000)])
+        proxy.commands.clear()
+        changes = [change(f"{number}", ordinal=number) for number in range(50)]
+        await asyncio.gather(*(store.commit([one]) for one in changes))
+        assert proxy.commands == ["insert", "insert"]
+        proxy.commands.clear()
+        found = await asyncio.gather(*(store.get("Alpha", f"{n}") for n in range(50)))
+        assert found == [one.version for one in changes]
+        assert proxy.commands == ["find"]
+
+
+async def test_of_creates_made_together_only_those_that_conflict_fail(store: MongoStore) -> None:
+    changes = [
+        change("one"),
+        change("one", ordinal=2),
+        change("two", ordinal=1),
+        change("three", ordinal=3),
+    ]
+    commits = [store.commit([one]) for one in changes]
+    results = await asyncio.gather(*commits, return_exceptions=True)
+    assert [result is None for result in results] == [True, False, False, True]
+    assert await store.find_ids(Plan("Alpha")) == ["one", "three"]
+    await store.commit([change("four", ordinal=2)])
+
+
+async def test_a_commit_goes_on_when_its_caller_goes_away() -> None:
+    address = new_address()
+    stall = Stall(address)
+    async with opened(address) as other, stall.listening(), opened(stall.url) as store:
+        await other.commit([change("zero", ordinal=9)])
+        await store.commit([change("none", ordinal=8)])
+        stall.commands.clear()
+        stall.at = 1
+        both = [change("one"), change("two", ordinal=2)]
+        caller = asyncio.create_task(store.commit(both))
+        await stall.reached.wait()
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+        stall.go.set()
+        await store.close()
+        assert await other.counts() == {"Alpha": 4}
+        await store.open()
+
+
+async def test_a_record_too_large_is_refused(store: MongoStore) -> None:
+    records = MongoKeyValue(store, SettableClock())
+    assert await records.compare_and_set("space", "key", None, bytes(1024 * 1024))
+    with pytest.raises(StoreError, match="1048577 bytes"):
+        await records.compare_and_set("space", "other", None, bytes(1024 * 1024 + 1))
+
+
+async def test_an_upload_that_was_killed_is_removed_a_day_later() -> None:
+    clock = SettableClock()
+    async with opened(new_address(), clock=clock) as store:
+        chunks = {"_id": {"u": "dead", "c": 0}, "u": "dead", "c": 0, "b": b"x"}
+        await store.collections.uploads.insert_one({"_id": "dead", "at": clock.now()})
+        await store.collections.chunks.insert_one(chunks)
+        blobs = MongoBlobs(store)
+        kept, _ = await blobs.put(_stream(b"first"))
+        assert await store.collections.chunks.count_documents({"u": "dead"}) == 1
+        clock.advance(DAY + 1)
+        await blobs.put(_stream(b"second"))
+        assert await store.collections.chunks.count_documents({"u": "dead"}) == 0
+        assert b"".join([piece async for piece in blobs.get(kept)]) == b"first"
+
+
+async def _stream(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
