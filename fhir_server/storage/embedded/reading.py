@@ -26,6 +26,8 @@ _LOOP_STEPS = 200
 """Virtual machine steps between two looks at the clock, a few microseconds."""
 _THREADS = 4
 _THREAD_STEPS = 20_000
+_LOOP_CACHE_KIB = 8192
+_THREAD_CACHE_KIB = 4096
 _SLOW_SECONDS = 10.0
 _SLOW_FORMS = 1000
 
@@ -47,8 +49,8 @@ class Deadline:
 class Timed:
     """A connection for reading, whose queries are interrupted at their deadline."""
 
-    def __init__(self, path: str, steps: int) -> None:
-        self.connection = connect(path)
+    def __init__(self, path: str, steps: int, cache: int) -> None:
+        self.connection = connect(path, cache)
         self.connection.execute("PRAGMA query_only = ON")
         self.connection.set_progress_handler(self._late, steps)
         self._deadline = _NEVER
@@ -84,8 +86,8 @@ class Readers:
 
     def __init__(self, path: str, deadline: float) -> None:
         self._seconds = deadline
-        self._here = Timed(path, _LOOP_STEPS)
-        self._there = [Timed(path, _THREAD_STEPS) for _ in range(_THREADS)]
+        self._here = Timed(path, _LOOP_STEPS, _LOOP_CACHE_KIB)
+        self._there = [Timed(path, _THREAD_STEPS, _THREAD_CACHE_KIB) for _ in range(_THREADS)]
         self._idle: queue.LifoQueue[Timed] = queue.LifoQueue()
         for timed in self._there:
             self._idle.put(timed)

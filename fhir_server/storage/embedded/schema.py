@@ -15,16 +15,13 @@ BUSY_SECONDS = 10.0
 """How long another process's write may be waited for."""
 
 _STATEMENTS = 512
-_PAGE_CACHE_KIB = 16_384
-_MAPPED_BYTES = 1 << 30
 
 _PRAGMAS = f"""
 PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)};
 PRAGMA synchronous = FULL;
-PRAGMA cache_size = -{_PAGE_CACHE_KIB};
-PRAGMA mmap_size = {_MAPPED_BYTES};
+PRAGMA mmap_size = 0;
 PRAGMA temp_store = MEMORY;
-PRAGMA secure_delete = OFF;
+PRAGMA secure_delete = FAST;
 """
 
 # `n` is declared INTEGER everywhere: an index on an untyped column cannot serve `x.n = r.n`.
@@ -78,10 +75,11 @@ CREATE INDEX IF NOT EXISTS records_expires ON records (expires) WHERE expires IS
 """
 
 
-def connect(path: str) -> sqlite3.Connection:
+def connect(path: str, cache: int = 2048) -> sqlite3.Connection:
     """A connection that commits by itself and may be closed by another thread.
 
-    StoreError if the file cannot be opened, or is no database.
+    `cache` is the most memory for its pages, in KiB. StoreError if the file cannot be opened, or
+    is no database.
     """
     try:
         connection = sqlite3.connect(
@@ -95,6 +93,7 @@ def connect(path: str) -> sqlite3.Connection:
         raise StoreError(f"the store's file cannot be opened: {error}") from error
     try:
         connection.executescript(_PRAGMAS)
+        connection.execute(f"PRAGMA cache_size = -{cache}")
     except sqlite3.Error as error:
         connection.close()
         raise StoreError(f"the store's file cannot be read: {error}") from error

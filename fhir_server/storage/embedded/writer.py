@@ -26,6 +26,7 @@ REFUSALS = (Conflict, GuardFailed, DeadlineExceeded)
 _GROUP = 256
 _IDLE_SECONDS = 0.2
 _LOG_PAGES = 16_384
+_CACHE_KIB = 32_768
 
 
 class _Job(NamedTuple):
@@ -48,7 +49,7 @@ class Writer:
         self._closed = False
 
     def start(self) -> None:
-        self._connection = connect(self._path)
+        self._connection = connect(self._path, _CACHE_KIB)
         self._connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         self._thread.start()
 
