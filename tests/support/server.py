@@ -4,7 +4,6 @@ Nothing is doubled but the network: requests go through httpx into the ASGI appl
 """
 
 import asyncio
-import gc
 import json
 import signal
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -12,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from unittest.mock import patch
 
 import httpx
 
@@ -152,16 +152,15 @@ async def running(store: str, folder: Path, **settings: Any) -> AsyncIterator[Se
         **{"store": store, "data": folder, "base_url": PUBLIC_URL, "log_format": "json"} | settings,
     )
     app = create_app(chosen)
-    threshold = gc.get_threshold()
     # Each server hears of a signal alone, and none ends the tests.
     handler = signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    async with _lifespan(app):
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
-            yield Server(chosen, app, client)
+    # The collector is left alone: settling it means to visit every object of the test run.
+    with patch("fhir_server.app.settle"):
+        async with _lifespan(app):
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
+                yield Server(chosen, app, client)
     signal.signal(signal.SIGTERM, handler)
-    gc.set_threshold(*threshold)
-    gc.unfreeze()
 
 
 @asynccontextmanager
