@@ -65,5 +65,6 @@ def _embedded(path: Path, blobs: Path | None, deadline: float, clock: Clock) -> 
 def _mongo(url: str, deadline: float, clock: Clock) -> Storage:
     from fhir_server.storage.mongo import MongoBlobs, MongoKeyValue, MongoStore
 
-    store = MongoStore(url, urlsplit(url).path.strip("/") or _DATABASE, deadline=deadline)
+    database = urlsplit(url).path.strip("/") or _DATABASE
+    store = MongoStore(url, database, deadline=deadline, clock=clock)
     return Storage(store, MongoKeyValue(store, clock), MongoBlobs(store))
