@@ -18,9 +18,9 @@ from rich.table import Table
 from fhir_server.cli.arguments import settings_for
 from fhir_server.cli.http_target import over_http
 from fhir_server.cli.local_target import in_process
-from fhir_server.cli.sources import Source, Unreadable, find, read
+from fhir_server.cli.sources import Parcel, Source, Unreadable, find, read
 from fhir_server.cli.tally import Tally
-from fhir_server.cli.targets import Target
+from fhir_server.cli.targets import Answer, Target
 from fhir_server.observability import logs
 
 _MOST_COMPLAINTS = 5
@@ -79,7 +79,7 @@ class _Loading:
                 if isinstance(piece, Unreadable):
                     complaints = self.tally.unreadable(piece)
                 else:
-                    complaints = self.tally.answered(piece, await target.send(piece.bundle))
+                    complaints = self.tally.answered(piece, await _sent(piece, target))
                 self._complain(complaints)
                 self._bar.update(task, advance=piece.position - position, totals=self._totals())
                 position = piece.position
@@ -94,6 +94,19 @@ class _Loading:
         tally = self.tally
         rate = tally.resources / (perf_counter() - self._began)
         return f"{tally.resources:,} resources, {rate:,.0f}/s, {tally.errors:,} errors"
+
+
+async def _sent(parcel: Parcel, target: Target) -> Answer:
+    """The answer to a bundle.
+
+    Resources that were gathered go in one transaction, which is much faster. Only if that is
+    refused do they go as a batch, each alone: a bad one stops no other.
+    """
+    if parcel.is_gathered:
+        answer = await target.send({**parcel.bundle, "type": "transaction"})
+        if not 400 <= answer.status < 500:
+            return answer
+    return await target.send(parcel.bundle)
 
 
 def _summarise(console: Console, tally: Tally, seconds: float) -> None:

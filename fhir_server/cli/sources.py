@@ -46,6 +46,8 @@ class Parcel:
     place: str
     bundle: Resource
     position: int
+    is_gathered: bool = False
+    """Whether the bundle is a batch only because single resources were gathered into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ class _Waiting:
         if not self._resources:
             return []
         place = f"{self._place} lines {self._first} to {self._last}"
-        parcel = Parcel(place, _batch(self._resources), position)
+        parcel = Parcel(place, _batch(self._resources), position, is_gathered=True)
         self._resources, self._first, self._size = [], 0, 0
         return [parcel]
 

@@ -35,7 +35,7 @@ def _lines(count: int) -> str:
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    """A folder with one of each kind: 1,206 resources, three things that fail, one to skip."""
+    """A folder with one of each kind: 1,206 resources, four things that fail, one to skip."""
     folder = tmp_path / "files"
     (folder / "deep").mkdir(parents=True)
     patient = {
@@ -48,7 +48,8 @@ def files(tmp_path: Path) -> Path:
     (folder / "deep" / "collection.json").write_text(collection)
     (folder / "single.json").write_text('{"resourceType": "Patient", "id": "s"}')
     (folder / "deep" / "many.ndjson.gz").write_bytes(gzip.compress(_lines(1200).encode()))
-    (folder / "some.ndjson").write_text('{"resourceType": "Patient"}\nnonsense\n')
+    lines = ['{"resourceType": "Patient"}', "nonsense", '{"resourceType": "Venusian"}']
+    (folder / "some.ndjson").write_text("\n".join(lines))
     (folder / "broken.json").write_text("{")
     (folder / "refused.json").write_text(_bundle("transaction", {"resourceType": "Martian"}))
     (folder / "manifest.json").write_text("{}")
@@ -63,7 +64,8 @@ def _assert_told(ended: subprocess.CompletedProcess[str]) -> None:
     assert "failed refused.json: 404 Entry 0, POST Martian" in said
     assert "Martian" in said
     assert "9 files (1 without FHIR), 1,206 resources" in said
-    assert "3 errors" in said
+    assert "failed some.ndjson lines 1 to 3: 404 Not Found Entry …, POST Venusian" in said
+    assert "4 errors" in said
 
 
 def _total(served: Served, type_: str) -> int:
