@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from unittest.mock import patch
 
 import httpx
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from fhir_server.app import Application, create_app
 from fhir_server.config import Settings
@@ -144,13 +145,26 @@ class Start(Protocol):
     def __call__(self, **settings: Any) -> AbstractAsyncContextManager[Server]: ...
 
 
+class _Given(Settings):
+    """Settings from what is given alone: the test's own environment must not reach the server."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
 @asynccontextmanager
 async def running(store: str, folder: Path, **settings: Any) -> AsyncIterator[Server]:
     """A server on a store, named as in the settings. The same store can be opened again."""
-    chosen = Settings(  # the test's own environment must not reach the server
-        _env_file=None,
-        **{"store": store, "data": folder, "base_url": PUBLIC_URL, "log_format": "json"} | settings,
-    )
+    named: dict[str, Any] = {"store": store, "data": folder, "base_url": PUBLIC_URL}
+    chosen = _Given(**named | {"log_format": "json"} | settings)
     app = create_app(chosen)
     # Each server hears of a signal alone, and none ends the tests.
     handler = signal.signal(signal.SIGTERM, signal.SIG_IGN)
