@@ -2,8 +2,8 @@
 
 A short query costs less than the way to a thread and back. So each is first tried on the event
 loop for a millisecond at most; one that is not done by then is interrupted and begun again on a
-reader thread, and for a while queries of its form go there at once. When its time is up it is
-interrupted there too: no query outlives its deadline or its caller.
+reader thread, where the next ones of its form go at once: as many as twice the last time. When its
+time is up it is interrupted there too: no query outlives its deadline or its caller.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _THREADS = 4
 _THREAD_STEPS = 20_000
 _LOOP_CACHE_KIB = 8192
 _THREAD_CACHE_KIB = 4096
-_SLOW_SECONDS = 10.0
+_MOST_SPARED = 256
 _SLOW_FORMS = 1000
 
 
@@ -81,6 +81,14 @@ class Timed:
 _NEVER = Deadline(math.inf)
 
 
+class _Slow:
+    """How often a form of query is not tried on the event loop, now and the next time."""
+
+    def __init__(self) -> None:
+        self.spared = 0
+        self.next = 1
+
+
 class Readers:
     """One connection for the event loop, and a few for threads."""
 
@@ -92,7 +100,7 @@ class Readers:
         for timed in self._there:
             self._idle.put(timed)
         self._threads = ThreadPoolExecutor(_THREADS, "store-reader")
-        self._slow: dict[str, float] = {}
+        self._slow: dict[str, _Slow] = {}
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -102,11 +110,15 @@ class Readers:
     async def rows(self, statement: Sql) -> list[Row]:
         """All rows of a query; DeadlineExceeded when its time is up."""
         now = time.monotonic()
-        if self._slow.get(statement.text, 0.0) < now:
+        form = statement.text
+        if self._may_try(form):
             try:
-                return self._here.rows(statement, Deadline(now + min(_LOOP_SECONDS, self._seconds)))
+                rows = self._here.rows(statement, Deadline(now + min(_LOOP_SECONDS, self._seconds)))
             except DeadlineExceeded:
-                self._remember(statement.text, now + _SLOW_SECONDS)
+                self._was_slow(form)
+            else:
+                self._slow.pop(form, None)
+                return rows
         return await self._elsewhere(statement, Deadline(now + self._seconds))
 
     def close(self) -> None:
@@ -116,10 +128,20 @@ class Readers:
         for timed in (self._here, *self._there):
             timed.connection.close()
 
-    def _remember(self, form: str, until: float) -> None:
+    def _may_try(self, form: str) -> bool:
+        """Whether a query of this form may be tried on the event loop."""
+        slow = self._slow.get(form)
+        if slow is None or slow.spared == 0:
+            return True
+        slow.spared -= 1
+        return False
+
+    def _was_slow(self, form: str) -> None:
         if len(self._slow) >= _SLOW_FORMS:
             self._slow.clear()
-        self._slow[form] = until
+        slow = self._slow.setdefault(form, _Slow())
+        slow.spared = slow.next
+        slow.next = min(2 * slow.next, _MOST_SPARED)
 
     async def _elsewhere(self, statement: Sql, deadline: Deadline) -> list[Row]:
         loop = asyncio.get_running_loop()

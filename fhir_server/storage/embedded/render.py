@@ -9,11 +9,12 @@ longer than the limit; a driver of many is one set.
 
 # ruff: noqa: S608  all text here is ours and constant; what a caller gives is always a bound value
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
 from fhir_server.storage.embedded.conditions import (
+    ALWAYS,
     NEVER,
     Sql,
     among,
@@ -37,24 +38,31 @@ from fhir_server.storage.versions import EARLIEST, LATEST
 
 VERSION_COLUMNS = "r.id, r.number, r.n, r.updated, r.method, r.content"
 
-_RUNS = 8
+_RUNS = 16
 """A driver of more terms than this is looked up as one set, without order."""
-
+_JOIN = Sql(" CROSS JOIN resources r ON r.n = k.n")
 _VALUES = {By.ORDINAL: "r.n", By.START: "r.start", By.UPDATED: "r.updated"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Rows to begin with: each live version that the driver allows, once, as `r`."""
+    """Rows to begin with: each live version that the driver allows, once."""
 
-    tables: Sql
+    lead: Sql
+    """`resources r` by one of its indexes, or an index `k` that leads to it."""
     where: Sql
+    of_row: tuple[Sql, ...] = ()
+    """What the driver asks of `r` itself, where `k` leads."""
     order: By | None = None
-    """The order in which they come, by the two columns that follow."""
+    """The order in which rows come, by the two columns that follow."""
     value: str = "r.n"
     ordinal: str = "r.n"
     window: tuple[int, int] = (EARLIEST, LATEST)
     """What the order's value lies in, ends included."""
+
+    @property
+    def leads(self) -> bool:
+        return self.ordinal == "k.n"
 
 
 def matches(plan: Plan, y: int, columns: str) -> Sql:
@@ -68,10 +76,11 @@ def matches(plan: Plan, y: int, columns: str) -> Sql:
 def counted(plan: Plan, y: int, most: int) -> Sql:
     """Count the matches whatever `after` says, no further than `most` (negative: all)."""
     source = _source(plan.drive, y, By.ORDINAL)
-    tests = [condition(test, y) for test in plan.tests]
+    tests = [*source.of_row, *(condition(test, y) for test in plan.tests)]
     return sql(
         Sql("SELECT count(*) FROM (SELECT 1 FROM "),
-        source.tables,
+        source.lead,
+        *([_JOIN] if source.leads and tests else []),
         Sql(" WHERE "),
         every([source.where, *_window(source, *source.window), *tests]),
         Sql(" LIMIT ?)", (most,)),
@@ -80,8 +89,7 @@ def counted(plan: Plan, y: int, most: int) -> Sql:
 
 def _chosen_first(sources: list[_Source], plan: Plan, y: int, columns: str) -> Sql:
     down = " DESC" if plan.order.descending else ""
-    pair = f"{_VALUES[plan.order.by]} AS v, r.n AS n"
-    runs = [sql(Sql("SELECT v, n FROM ("), _run(each, plan, y, pair), Sql(")")) for each in sources]
+    runs = [sql(Sql("SELECT v, n FROM ("), _run(each, plan, y), Sql(")")) for each in sources]
     pieces = [runs[0]]
     for run in runs[1:]:
         pieces += [Sql(" UNION "), run]
@@ -94,34 +102,39 @@ def _chosen_first(sources: list[_Source], plan: Plan, y: int, columns: str) -> S
     )
 
 
-def _run(source: _Source, plan: Plan, y: int, columns: str) -> Sql:
-    """The matches of one source in the plan's order: as they come, or sorted."""
-    by = plan.order.by
-    value, ordinal = (source.value, source.ordinal) if source.order is by else (_VALUES[by], "r.n")
+def _run(source: _Source, plan: Plan, y: int, columns: str = "") -> Sql:
+    """The matches of one source in the plan's order, as they come or sorted.
+
+    Without columns their order values and ordinals, which may be had without looking at `r`.
+    """
+    by, ordinal = plan.order.by, source.ordinal
+    natural = by is By.ORDINAL or source.order is by
+    value = ordinal if by is By.ORDINAL else source.value if natural else _VALUES[by]
+    tests = [*source.of_row, *(condition(test, y) for test in plan.tests)]
     down = " DESC" if plan.order.descending else ""
     ordering = f"{value}{down}" if by is By.ORDINAL else f"{value}{down}, {ordinal}{down}"
-    tests = [condition(test, y) for test in plan.tests]
+    joined = source.leads and (columns or tests or not natural)
     return sql(
-        Sql(f"SELECT {columns} FROM "),
-        source.tables,
+        Sql(f"SELECT {columns or f'{value} AS v, {ordinal} AS n'} FROM "),
+        source.lead,
+        *([_JOIN] if joined else []),
         Sql(" WHERE "),
-        every([source.where, *_behind(source, plan, value, ordinal), *tests]),
+        every([source.where, *_behind(source, plan, value), *tests]),
         Sql(f" ORDER BY {ordering} LIMIT ?", (plan.limit,)),
     )
 
 
-def _behind(source: _Source, plan: Plan, value: str, ordinal: str) -> list[Sql]:
+def _behind(source: _Source, plan: Plan, value: str) -> list[Sql]:
     """The window and `after`. In the order of the index they make one range, which is sought."""
-    after = plan.after
+    after, (low, high) = plan.after, source.window
     if after is None:
-        return _window(source, *source.window)
+        return _window(source, low, high)
     sign = "<" if plan.order.descending else ">"
     if plan.order.by is By.ORDINAL:
-        return [*_window(source, *source.window), Sql(f"{ordinal} {sign} ?", (after.ordinal,))]
-    behind = Sql(f"({value}, {ordinal}) {sign} (?, ?)", tuple(after))
+        return [*_window(source, low, high), Sql(f"{source.ordinal} {sign} ?", (after.ordinal,))]
+    behind = Sql(f"({value}, {source.ordinal}) {sign} (?, ?)", tuple(after))
     if source.order is not plan.order.by:
-        return [*_window(source, *source.window), behind]
-    low, high = source.window
+        return [*_window(source, low, high), behind]
     if plan.order.descending and after.value <= high:
         return [*_window(source, low, LATEST), behind]
     if not plan.order.descending and after.value >= low:
@@ -157,11 +170,7 @@ def _source(driver: Driver | None, y: int, by: By) -> _Source:
 def _everything(y: int, by: By) -> _Source:
     if by is By.UPDATED:
         return _updated_in(UpdatedIn(), y)
-    return _Source(
-        Sql("resources r INDEXED BY resources_live"),
-        _live(y),
-        By.ORDINAL,
-    )
+    return _Source(Sql("resources r INDEXED BY resources_live"), _live(y), order=By.ORDINAL)
 
 
 def _live(y: int) -> Sql:
@@ -172,8 +181,8 @@ def _updated_in(driver: UpdatedIn, y: int) -> _Source:
     return _Source(
         Sql("resources r INDEXED BY resources_updated"),
         _live(y),
-        By.UPDATED,
-        "r.updated",
+        order=By.UPDATED,
+        value="r.updated",
         window=(driver.low, driver.high - 1),
     )
 
@@ -183,22 +192,15 @@ def _id_is(driver: IdIs, y: int) -> _Source:
         return _Source(Sql("resources r INDEXED BY resources_live"), every([_live(y), NEVER]))
     return _Source(
         Sql("resources r INDEXED BY resources_id"),
-        sql(
-            Sql("r.y = ? AND ", (y,)), among("r.id", driver.ids), Sql(" AND r.content IS NOT NULL")
-        ),
+        every([_live(y), among("r.id", driver.ids)]),
     )
 
 
 def _key_is(driver: KeyIs, y: int) -> _Source:
     if len(driver.keys) != 1:
         return _set("keys", sql(Sql("x.y = ? AND ", (y,)), among("x.t", driver.keys)))
-    return _Source(
-        Sql("keys k CROSS JOIN resources r ON r.n = k.n"),
-        Sql("k.y = ? AND k.t = ?", (y, driver.keys[0])),
-        By.ORDINAL,
-        "k.n",
-        "k.n",
-    )
+    chosen = Sql("k.y = ? AND k.t = ?", (y, driver.keys[0]))
+    return _Source(Sql("keys k"), chosen, order=By.ORDINAL, value="k.n", ordinal="k.n")
 
 
 def _key_in(driver: KeyIn, y: int) -> _Source:
@@ -206,7 +208,8 @@ def _key_in(driver: KeyIn, y: int) -> _Source:
 
 
 def _driver_is(driver: DriverIs, y: int) -> _Source:
-    ends = _ends(driver)
+    open_end = driver.end == (EARLIEST, LATEST)
+    ends = () if open_end else (Sql("r.stop BETWEEN ? AND ?", driver.end),)
     if len(driver.drivers) != 1:
         chosen = sql(
             Sql("x.y = ? AND ", (y,)),
@@ -215,35 +218,24 @@ def _driver_is(driver: DriverIs, y: int) -> _Source:
         )
         return _set("drivers", chosen, ends)
     return _Source(
-        Sql("drivers k CROSS JOIN resources r ON r.n = k.n"),
-        every([Sql("k.y = ? AND k.t = ?", (y, driver.drivers[0])), *ends]),
-        By.START,
-        "k.start",
-        "k.n",
-        driver.start,
+        Sql("drivers k"),
+        Sql("k.y = ? AND k.t = ?", (y, driver.drivers[0])),
+        ends,
+        order=By.START,
+        value="k.start",
+        ordinal="k.n",
+        window=driver.start,
     )
-
-
-def _ends(driver: DriverIs) -> list[Sql]:
-    if driver.end == (EARLIEST, LATEST):
-        return []
-    return [Sql("r.stop BETWEEN ? AND ?", driver.end)]
 
 
 def _interval_is(driver: IntervalIs, y: int) -> _Source:
     return _set("intervals", in_intervals(driver, y))
 
 
-def _set(table: str, chosen: Sql, tests: Collection[Sql] = ()) -> _Source:
-    """The rows that some row `x` of an index leads to, once each and in no order."""
-    return _Source(
-        sql(
-            Sql(f"(SELECT DISTINCT x.n AS n FROM {table} x WHERE "),
-            chosen,
-            Sql(") k CROSS JOIN resources r ON r.n = k.n"),
-        ),
-        every(list(tests)),
-    )
+def _set(table: str, chosen: Sql, of_row: tuple[Sql, ...] = ()) -> _Source:
+    """What some row `x` of an index leads to, once each and in no order."""
+    distinct = sql(Sql(f"(SELECT DISTINCT x.n AS n FROM {table} x WHERE "), chosen, Sql(") k"))
+    return _Source(distinct, ALWAYS, of_row, ordinal="k.n")
 
 
 _SOURCES = cast(

@@ -25,7 +25,7 @@ PRAGMA secure_delete = FAST;
 """
 
 # `n` is declared INTEGER everywhere: an index on an untyped column cannot serve `x.n = r.n`.
-_TABLES = """
+TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS types (y INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS resources (
@@ -106,7 +106,7 @@ def prepare(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         _check_version(connection)
-        for statement in _TABLES.split(";"):
+        for statement in TABLES.split(";"):
             connection.execute(statement)
         connection.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (SCHEMA_VERSION,))
     except BaseException:
