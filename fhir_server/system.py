@@ -74,7 +74,7 @@ async def _context(settings: Settings, storage: Storage, clock: Clock, metrics: 
     definitions, ids = load_definitions(), TimeOrderedIds(clock)
     base_url, zone = settings.fhir_base, settings.time_zone
     catalog = Catalog(definitions)
-    indexer = Indexer(definitions, base_url, zone=zone, catalog=catalog)
+    stamp = Stamp(clock, ids, Indexer(definitions, base_url, zone=zone, catalog=catalog))
     page_key = await _page_key(storage.key_value)
     started, facts = clock.now(), storage.store.facts
 
@@ -84,9 +84,7 @@ async def _context(settings: Settings, storage: Storage, clock: Clock, metrics: 
 
     context = Context(
         table=TABLE,
-        repository=Repository(
-            storage.store, Stamp(clock, ids, indexer), committed=metrics.commit_ended
-        ),
+        repository=Repository(storage.store, stamp, committed=metrics.commit_ended),
         definitions=definitions,
         searching=_searching(settings, definitions, catalog, page_key, clock),
         policy=_policy(settings),
