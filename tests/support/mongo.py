@@ -11,10 +11,11 @@ import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from pymongo import MongoClient
 
 from fhir_server.kit.clock import SystemClock
 from fhir_server.kit.ids import TimeOrderedIds
@@ -23,18 +24,42 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 _SOURCES = Path(__file__).parent / "mongo_server"
 _LIBRARIES = _CHECKOUT / ".cache" / "mongo-java-server"
 _ids = TimeOrderedIds(SystemClock())
+_PREFIX = f"test_{os.getpid()}_"
 
 
 def mongo_url() -> str:
     """Where a MongoDB listens; skips the test if none can be had, fails it in CI."""
     named = os.environ.get("FHIR_SERVER_TEST_MONGODB_URL")
+    if named:
+        _clear_later(named)
     return named or _wire_server()
 
 
 def new_address() -> str:
     """The address of a database that nobody has used."""
-    server = urlsplit(mongo_url())
-    return urlunsplit(server._replace(path=f"/test_{_ids.new_id()}"))
+    return _with_new_database(mongo_url())
+
+
+def new_wire_address() -> str:
+    """The same on the wire server, for what is played over it."""
+    return _with_new_database(_wire_server())
+
+
+def _with_new_database(server: str) -> str:
+    return urlunsplit(urlsplit(server)._replace(path=f"/{_PREFIX}{_ids.new_id()}"))
+
+
+@cache
+def _clear_later(url: str) -> None:
+    """Drop, when the session ends, what it made on a server that goes on."""
+    atexit.register(_clear, url)
+
+
+def _clear(url: str) -> None:
+    with MongoClient[dict[str, Any]](url) as client:
+        for name in client.list_database_names():
+            if name.startswith(_PREFIX):
+                client.drop_database(name)
 
 
 @cache

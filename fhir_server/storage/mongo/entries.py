@@ -2,7 +2,7 @@
 
     {_id commit, s state, at ms, age, g reads, w writes, held {type: [id]}, ordinals, docs, parts}
 
-The first few megabytes of final documents are in the entry itself, the rest in `store.parts`:
+Final documents are in the entry itself while there is room, the rest in `store.parts`:
 `{_id {x commit, i place}, x, i, docs}`.
 """
 
@@ -17,6 +17,8 @@ from fhir_server.storage.mongo.documents import Write, held_by
 from fhir_server.storage.mongo.indexes import Collections
 from fhir_server.storage.mongo.topology import Document
 
+ENTRY_BYTES = 4 * 1024 * 1024
+"""Of documents in the entry itself, which has its claims and ids beside them."""
 PART_BYTES = 8 * 1024 * 1024
 _TERM_BYTES = 28
 _DOCUMENT_BYTES = 200
@@ -98,10 +100,10 @@ class Entries:
 def _split(writes: Sequence[Write]) -> list[list[Document]]:
     """The writes as documents, in groups of a size that fits into one document."""
     groups: list[list[Document]] = [[]]
-    room = PART_BYTES
+    room = ENTRY_BYTES
     for write in writes:
         size = _size(write.document or {})
-        if size > room and groups[-1]:
+        if size > room and (groups[-1] or len(groups) == 1):
             groups.append([])
             room = PART_BYTES
         room -= size

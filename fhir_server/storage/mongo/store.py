@@ -96,6 +96,7 @@ class MongoStore:
         self.clock = clock or SystemClock()
         self._ids = TimeOrderedIds(self.clock)
         self._client: Client | None = None
+        self._sweeper: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._facts = Facts("MongoDB, not open", isolated=False)
 
@@ -110,7 +111,7 @@ class MongoStore:
 
     @driver_errors
     async def open(self) -> None:
-        self._client = client = connect(self._url, self._deadline)
+        client = connect(self._url, self._deadline)
         try:
             topology = await detect(client, self._name)
             self._facts = topology.facts
@@ -121,13 +122,16 @@ class MongoStore:
         except BaseException:
             await client.close()
             raise
+        self._client = client
         self._sweeper = asyncio.create_task(self._sweep())
 
     async def close(self) -> None:
+        if self._client is None or self._sweeper is None:
+            return
         self._sweeper.cancel()
         await asyncio.gather(*self._running, self._sweeper, return_exceptions=True)
-        if self._client is not None:
-            await self._client.close()
+        await self._client.close()
+        self._client = None
 
     @driver_errors
     async def get(self, type_: str, id_: str) -> Version | None:

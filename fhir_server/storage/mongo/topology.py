@@ -16,7 +16,7 @@ from pymongo import AsyncMongoClient, ReadPreference
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -61,7 +61,10 @@ def connect(url: str, deadline: float) -> Client:
 
 async def detect(client: Client, database: str) -> Topology:
     """Find out version, kind and whether transactions really work."""
-    information = await client.admin.command("buildInfo")
+    try:
+        information = await client.admin.command("buildInfo")
+    except ServerSelectionTimeoutError as error:
+        raise StoreError("no MongoDB answers where the store's address says") from error
     kind = client.topology_description.topology_type_name
     several = kind != "Single"
     handle = client.get_database(

@@ -5,6 +5,7 @@ Only a server that tells its winning plan can be asked; the wire server has none
 
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from pymongo.errors import OperationFailure
@@ -67,8 +68,8 @@ def change(number: int) -> Change:
 
 @pytest.fixture(scope="module")
 async def store(anyio_backend: str) -> AsyncIterator[MongoStore]:
-    url, _, database = new_address().rpartition("/")
-    store = MongoStore(f"{url}/", database)
+    address = new_address()
+    store = MongoStore(address, urlsplit(address).path.strip("/"))
     await store.open()
     try:
         await explained(store, Plan("Alpha"))

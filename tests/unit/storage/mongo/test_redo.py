@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
@@ -53,9 +54,12 @@ NOBODY_YET = Guard(Plan("Beta", KeyIs(("new:A",))), frozenset())
 async def opened(
     address: str, *, patience: float = 0.03, clock: SettableClock | None = None
 ) -> AsyncIterator[MongoStore]:
-    url, _, database = address.rpartition("/")
-    once = f"{url}/?retryReads=false&retryWrites=false"
-    store = MongoStore(once, database, patience=patience, clock=clock or SettableClock())
+    parts = urlsplit(address)
+    options = "directConnection=true&retryReads=false&retryWrites=false"
+    alone = parts._replace(query="&".join(filter(None, (parts.query, options))))
+    database = parts.path.strip("/")
+    clock = clock or SettableClock()
+    store = MongoStore(urlunsplit(alone), database, patience=patience, clock=clock)
     await store.open()
     try:
         yield store

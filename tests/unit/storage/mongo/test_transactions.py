@@ -12,7 +12,7 @@ from fhir_server.storage.base import Conflict, DeadlineExceeded, GuardFailed
 from fhir_server.storage.mongo import MongoStore
 from fhir_server.storage.query import Guard, KeyIs, Plan
 from fhir_server.storage.versions import Change, Terms, Version
-from tests.support.mongo import new_address
+from tests.support.mongo import new_wire_address
 from tests.support.mongo_replica_set import ReplicaSet
 
 pytestmark = pytest.mark.anyio
@@ -38,7 +38,7 @@ NONE_IN_GAMMA = Guard(Plan("Gamma", KeyIs((KEY,))), frozenset())
 
 @asynccontextmanager
 async def playing() -> AsyncIterator[ReplicaSet]:
-    server = ReplicaSet(new_address())
+    server = ReplicaSet(new_wire_address())
     async with server.listening():
         yield server
 
