@@ -18,9 +18,9 @@ from random import Random
 from fhir_server.kit.clock import SystemClock
 from fhir_server.kit.ids import TimeOrderedIds
 from fhir_server.storage.base import Conflict, GuardFailed, Store
+from fhir_server.storage.opening import open_store
 from fhir_server.storage.query import Guard, KeyIs, Plan
 from fhir_server.storage.versions import KEY_BYTES, Change, Interval, Terms, Version
-from tests.support.stores import opened
 
 TYPES = ("Alpha", "Beta")
 SHARED = tuple(f"shared-{number}" for number in range(3))
@@ -129,8 +129,9 @@ MODES = {each.__name__: each for each in (compare_and_set, write_until_killed, c
 
 
 async def main(mode: str, address: str, seed: int) -> None:
-    async with opened(address) as storage:
-        await MODES[mode](storage.store, Random(seed))
+    storage = await open_store(address)
+    await MODES[mode](storage.store, Random(seed))
+    await storage.store.close()
 
 
 def _tell(versions: Sequence[Version]) -> None:

@@ -16,8 +16,7 @@ BUSY_SECONDS = 10.0
 
 _STATEMENTS = 512
 
-_PRAGMAS = f"""
-PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)};
+_PRAGMAS = """
 PRAGMA synchronous = FULL;
 PRAGMA mmap_size = 0;
 PRAGMA temp_store = MEMORY;
@@ -115,6 +114,11 @@ def prepare(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether somebody else holds the lock that was wanted."""
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
     """Two processes may make the same new file at once; SQLite does not wait there by itself."""
     until = time.monotonic() + BUSY_SECONDS
@@ -122,7 +126,7 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
         try:
             (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+            if not is_busy(error) or time.monotonic() > until:
                 raise StoreError(f"the store's file cannot be opened: {error}") from error
             time.sleep(0.01)
             continue

@@ -7,13 +7,15 @@ are tried one by one: only the guilty one fails.
 
 import asyncio
 import queue
+import random
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from fhir_server.storage.base import Conflict, DeadlineExceeded, GuardFailed, StoreError
-from fhir_server.storage.embedded.schema import BUSY_SECONDS, connect
+from fhir_server.storage.embedded import schema
 from fhir_server.storage.embedded.transaction import Transaction
 from fhir_server.storage.embedded.types import TypeNumbers
 
@@ -27,6 +29,7 @@ _GROUP = 256
 _IDLE_SECONDS = 0.2
 _LOG_PAGES = 16_384
 _CACHE_KIB = 32_768
+_TURN_SECONDS = (0.0002, 0.002)
 
 
 class _Job(NamedTuple):
@@ -49,8 +52,9 @@ class Writer:
         self._closed = False
 
     def start(self) -> None:
-        self._connection = connect(self._path, _CACHE_KIB)
+        self._connection = schema.connect(self._path, _CACHE_KIB)
         self._connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
+        self._connection.execute("PRAGMA busy_timeout = 0")
         self._thread.start()
 
     def stop(self) -> None:
@@ -104,7 +108,7 @@ class Writer:
     def _write(self, group: Sequence[_Job]) -> list[_Outcome]:
         transaction = Transaction(self._connection, self._types)
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._begin()
         except sqlite3.OperationalError as error:
             return [_Outcome(error=_cannot_begin(error))] * len(group)
         try:
@@ -119,6 +123,19 @@ class Writer:
             return [self._write([job])[0] for job in group]
         return outcomes
 
+    def _begin(self) -> None:
+        """Wait for other processes in short turns: SQLite's own are long, and so unfair."""
+        until = time.monotonic() + schema.BUSY_SECONDS
+        while True:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if not schema.is_busy(error) or time.monotonic() > until:
+                    raise
+                time.sleep(random.uniform(*_TURN_SECONDS))  # noqa: S311  no secret, only apart
+            else:
+                return
+
 
 def _attempt(job: _Job, transaction: Transaction) -> _Outcome:
     try:
@@ -128,8 +145,8 @@ def _attempt(job: _Job, transaction: Transaction) -> _Outcome:
 
 
 def _cannot_begin(error: sqlite3.OperationalError) -> StoreError:
-    if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-        return StoreError(f"another process kept the store locked for {BUSY_SECONDS:.0f} s")
+    if schema.is_busy(error):
+        return StoreError(f"another process kept the store locked for {schema.BUSY_SECONDS:.0f} s")
     return StoreError(f"the store cannot be written: {error}")
 
 
