@@ -14,7 +14,7 @@ from fhir_server import __version__
 from fhir_server.api.fhir import FhirFace, Limits
 from fhir_server.api.health import health_router
 from fhir_server.config import FHIR_PATH, Settings, load_settings
-from fhir_server.kit.memory import settle
+from fhir_server.kit.interpreter import settle
 from fhir_server.observability import logs
 from fhir_server.observability.readiness import Readiness
 from fhir_server.storage.base import StoreError

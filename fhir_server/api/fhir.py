@@ -5,7 +5,6 @@ https://hl7.org/fhir/R4/http.html
 Only translation happens here. What is asked is decided by the interaction table.
 """
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -21,6 +20,7 @@ from fhir_server.interactions.context import Context
 from fhir_server.interactions.failures import failed
 from fhir_server.interactions.request import Reply, Request, Resource
 from fhir_server.interactions.routing import perform
+from fhir_server.kit.ids import RequestIds
 from fhir_server.observability.logs import RequestLog, request_id
 from fhir_server.observability.metrics import Metrics
 from fhir_server.observability.redaction import is_request_id, parameter_names
@@ -71,13 +71,14 @@ class FhirFace:
         self._limits = limits
         self._metrics = metrics
         self._log = log
+        self._ids = RequestIds()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         began = perf_counter()
         self._metrics.request_began()
         headers = _headers(scope["headers"])
         exchange = _Exchange(scope["method"], headers)
-        identity = _identity(headers.get("x-request-id"))
+        identity = self._identity(headers.get("x-request-id"))
         request_id.set(identity)
         status = sent = 0
         try:
@@ -87,6 +88,10 @@ class FhirFace:
             status = 499
         finally:
             self._record(exchange, status, sent, perf_counter() - began)
+
+    def _identity(self, given: str | None) -> str:
+        """The caller's id for the request, if it looks like one, else one of ours."""
+        return given if given and is_request_id(given) else self._ids.new_id()
 
     async def _answer(
         self, exchange: _Exchange, scope: Mapping[str, Any], receive: Receive
@@ -165,11 +170,6 @@ class FhirFace:
             self._log.record(
                 method, exchange.interaction, exchange.type, status, seconds, sent, names
             )
-
-
-def _identity(given: str | None) -> str:
-    """The caller's id for the request, if it looks like one, else one of ours."""
-    return given if given and is_request_id(given) else secrets.token_hex(8)
 
 
 def _headers(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from fhir_server.cli.refusal import Refusal
 from fhir_server.cli.targets import PREFER, Answer, Target, resource_of
 from fhir_server.config import Settings
 from fhir_server.interactions.request import Request, Resource, body_of
-from fhir_server.kit.memory import settle
+from fhir_server.kit.interpreter import settle
 from fhir_server.storage.base import StoreError
 from fhir_server.system import System, open_system
 
