@@ -6,9 +6,10 @@ Nothing is doubled but the network: requests go through httpx into the ASGI appl
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 from unittest.mock import patch
@@ -18,6 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from fhir_server.app import Application, create_app
 from fhir_server.config import Settings
+from fhir_server.definitions.registry import load_definitions
 
 PUBLIC_URL = "https://fhir.example.org"
 """The base URL that servers of tests are given; nobody listens there."""
@@ -168,13 +170,26 @@ async def running(store: str, folder: Path, **settings: Any) -> AsyncIterator[Se
     app = create_app(chosen)
     # Each server hears of a signal alone, and none ends the tests.
     handler = signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    # The collector is left alone: settling it means to visit every object of the test run.
-    with patch("fhir_server.app.settle"):
+    with _quick_start():
         async with _lifespan(app):
             transport = httpx.ASGITransport(app)
             async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
                 yield Server(chosen, app, client)
     signal.signal(signal.SIGTERM, handler)
+
+
+@contextmanager
+def _quick_start() -> Iterator[None]:
+    """Definitions are read once for all servers, and the collector is left alone: to settle it
+    means to visit every object of the test run."""
+    with (
+        patch("fhir_server.app.settle"),
+        patch("fhir_server.system.load_definitions", _definitions),
+    ):
+        yield
+
+
+_definitions = cache(load_definitions)
 
 
 @asynccontextmanager
