@@ -133,7 +133,7 @@ class FhirFace:
         require_type(request.headers)
         data = await read_body(receive, request.headers, self._limits.body)
         body: Resource = json_format.parse(data, max_depth=self._limits.depth)
-        return replace(request, body=body)
+        return Request(request.method, request.path, request.query, request.headers, body)
 
     async def _with_form(self, exchange: _Exchange, request: Request, receive: Receive) -> Request:
         """The search of URL and form together; a form may be left out, with its type."""

@@ -94,12 +94,13 @@ class Repository:
         changes = await self.stamp.changes(drafts)
         outcome = "failed"
         try:
-            with _in_time(_COMMIT):
-                await self.store.commit(changes, guards)
+            await self.store.commit(changes, guards)
             outcome = "stored"
         except (Conflict, GuardFailed):
             outcome = "conflict"
             raise
+        except DeadlineExceeded:
+            raise TimedOut(_COMMIT) from None
         finally:
             self.committed(outcome)
         return [change.version for change in changes]
