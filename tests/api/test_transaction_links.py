@@ -211,6 +211,31 @@ async def test_elements_that_hold_a_uri_are_links_too(server: Server) -> None:
     assert provenance["extension"][0]["valueUri"] == reference(binary)
 
 
+async def test_a_url_is_a_link_to_an_entry_of_another_server_but_a_name_is_none(
+    server: Server,
+) -> None:
+    url = "https://elsewhere.example/fhir/Binary/7"
+    code = {"coding": [{"system": url, "code": "a system may be called anything"}]}
+
+    binary, document = await stored(
+        server,
+        a_create({"resourceType": "Binary", "contentType": "text/plain"}, url),
+        a_create(
+            {
+                "resourceType": "DocumentReference",
+                "status": "current",
+                "type": code,
+                "extension": [{"url": url, "valueUrl": url}],
+                "content": [{"attachment": {"url": url}}],
+            }
+        ),
+    )
+
+    assert document["content"][0]["attachment"]["url"] == reference(binary)
+    assert document["extension"][0] == {"url": url, "valueUrl": reference(binary)}
+    assert document["type"] == code
+
+
 async def test_texts_canonicals_and_narrative_are_left_alone(server: Server) -> None:
     url = urn()
     div = f'<div xmlns="http://www.w3.org/1999/xhtml"><a href="{url}">{url}</a></div>'
