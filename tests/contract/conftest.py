@@ -12,8 +12,10 @@ from tests.support.stores import STORES, StoreKind, opened
 
 
 @pytest.fixture(params=STORES, ids=lambda kind: kind.name)
-def kind(request: pytest.FixtureRequest) -> StoreKind:
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> StoreKind:
     chosen: StoreKind = request.param
+    for attribute, value in chosen.patches.items():
+        monkeypatch.setattr(attribute, value)
     return chosen
 
 

@@ -23,11 +23,12 @@ ROUNDS = 8
 LONGEST_SECONDS = 0.15
 
 
-async def killed_worker(address: str, seed: int, seconds: float) -> list[tuple[str, str, int]]:
+async def killed_worker(
+    address: str, seed: int, seconds: float, mode: str = "write_until_killed"
+) -> list[tuple[str, str, int]]:
     """Kill a worker some time after its first commit; what it had acknowledged by then."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.support.store_worker", "write_until_killed"),
-        *(address, str(seed)),
+        *(sys.executable, "-m", "tests.support.store_worker", mode, address, str(seed)),
         stdout=asyncio.subprocess.PIPE,
         cwd=CHECKOUT,
     )
@@ -54,6 +55,17 @@ async def test_a_killed_process_leaves_every_acknowledged_write_whole(address: s
             await terms_agree_with_contents(storage.store)
     async with opened(address) as storage:
         await acknowledged_are_there(storage.store, acknowledged)
+
+
+async def test_a_process_killed_while_it_only_creates_leaves_nothing_unfound(
+    address: str,
+) -> None:
+    for seed, seconds in enumerate((0.0, 0.05, 0.3)):
+        told = await killed_worker(address, 200 + seed, seconds, "create_until_killed")
+        async with opened(address) as storage:
+            await terms_agree_with_contents(storage.store)
+            await acknowledged_are_there(storage.store, told)
+            await batches_are_whole(storage.store)
 
 
 async def test_a_process_killed_while_others_write_harms_nobody(address: str) -> None:

@@ -53,6 +53,22 @@ async def test_random_plans_find_what_the_oracle_finds(store: Store, seed: int) 
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+async def test_plans_between_writes_find_all_that_was_acknowledged(store: Store, seed: int) -> None:
+    """Many ids, so that most writes create; a few plans after every few writes."""
+    random = Random(seed)
+    oracle, writing = Oracle(), Writing(random, [f"id-{number}" for number in range(400)])
+    for _ in range(60):
+        for _ in range(random.randint(1, 4)):
+            changes = writing.changes(3)
+            await store.commit(changes)
+            oracle.commit(changes)
+        for _ in range(random.randint(1, 3)):
+            await pages_agree(store, oracle, random_plan(random))
+            plan = random_plan(random)
+            assert await store.count(plan) == oracle.count(plan), plan
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_random_histories_are_what_the_oracle_tells(store: Store, seed: int) -> None:
     random = Random(seed)
     oracle = await fill(store, random)

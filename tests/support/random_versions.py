@@ -60,9 +60,9 @@ FIRST_MOMENT = 1_700_000_000_000
 class Writing:
     """Successive versions of random resources, numbered and timed as the contract asks."""
 
-    def __init__(self, random: Random, types: Sequence[str] = TYPES) -> None:
+    def __init__(self, random: Random, ids: Sequence[str] = IDS) -> None:
         self._random = random
-        self._types = types
+        self._ids = ids
         self._current: dict[tuple[str, str], Version] = {}
         self._ordinal = 0
         self._now = FIRST_MOMENT
@@ -70,7 +70,7 @@ class Writing:
     def changes(self, most: int = 8) -> list[Change]:
         """The next changes, each of another resource; they count as stored from now on."""
         chosen = {
-            (self._random.choice(self._types), self._random.choice(IDS))
+            (self._random.choice(TYPES), self._random.choice(self._ids))
             for _ in range(self._random.randint(1, most))
         }
         self._now += self._random.choice((0, 1, 5))

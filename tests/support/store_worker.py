@@ -97,6 +97,21 @@ async def write_until_killed(store: Store, random: Random) -> None:
     await asyncio.gather(*(_write_on(store, random, f"w{each}") for each in range(4)))
 
 
+async def create_until_killed(store: Store, random: Random) -> None:
+    """Creations only, from a few tasks at once, and nobody who looks."""
+
+    async def create(writer: str) -> None:
+        for number in count():
+            versions = [
+                first_version(random.choice(TYPES), _ids.new_id(), batch, random.randrange(7))
+                for batch in [f"{writer}-{random.random()}-{number}"]
+                for _ in range(random.choice((1, 1, 1, BATCH)))
+            ]
+            await store_and_tell(store, versions)
+
+    await asyncio.gather(*(create(f"c{each}") for each in range(4)))
+
+
 async def _write_on(store: Store, random: Random, writer: str) -> None:
     mine: list[Version] = []
     for number in count():
@@ -125,7 +140,10 @@ async def create_if_none(store: Store, random: Random) -> None:
         _tell([version])
 
 
-MODES = {each.__name__: each for each in (compare_and_set, write_until_killed, create_if_none)}
+MODES = {
+    each.__name__: each
+    for each in (compare_and_set, write_until_killed, create_until_killed, create_if_none)
+}
 
 
 async def main(mode: str, address: str, seed: int) -> None:

@@ -5,9 +5,9 @@ and crash tests open the same data.
 """
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +25,11 @@ class StoreKind(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def patches(self) -> Mapping[str, object]:
+        """Attributes by their full names that this kind has otherwise than the program."""
+        ...
+
     def address(self, folder: Path) -> str:
         """The address of a new store; skips the test (with CI=true fails it) if none can be had."""
         ...
@@ -37,6 +42,7 @@ class StoreKind(Protocol):
 @dataclass(frozen=True)
 class Embedded:
     name: str = "embedded"
+    patches: Mapping[str, object] = field(default_factory=dict)
 
     def address(self, folder: Path) -> str:
         return f"sqlite:{folder / 'store.db'}"
@@ -49,6 +55,7 @@ class Embedded:
 @dataclass(frozen=True)
 class Mongo:
     name: str = "mongodb"
+    patches: Mapping[str, object] = field(default_factory=dict)
 
     def address(self, folder: Path) -> str:
         return new_address()
@@ -59,7 +66,13 @@ class Mongo:
             await meta.update_one({"_id": "schema"}, {"$inc": {"version": 1}})
 
 
-STORES: tuple[StoreKind, ...] = (Embedded(), Mongo())
+STORES: tuple[StoreKind, ...] = (
+    Embedded(),
+    Embedded(
+        "embedded, indexing later", {"fhir_server.storage.embedded.writer.QUIET_SECONDS": -1.0}
+    ),
+    Mongo(),
+)
 
 
 @asynccontextmanager

@@ -11,14 +11,15 @@ from fhir_server.storage.embedded.packing import NOTHING, Packed, pack
 from fhir_server.storage.embedded.render import matches
 from fhir_server.storage.embedded.transaction import Row, Transaction, inserting
 from fhir_server.storage.query import Guard, Order, Plan
-from fhir_server.storage.versions import NO_TERMS, Change, Terms, Version
+from fhir_server.storage.versions import Change, Version
+
+_FEW = 32
 
 
 class Prepared(NamedTuple):
     """A change with its terms packed, which is done before the writer's turn."""
 
     version: Version
-    terms: Terms
     packed: Packed
 
 
@@ -30,17 +31,19 @@ class _Current(NamedTuple):
 
 def prepared(changes: Sequence[Change]) -> list[Prepared]:
     return [
-        Prepared(change.version, NO_TERMS, NOTHING)
-        if change.version.content is None
-        else Prepared(change.version, change.terms, pack(change.terms))
+        Prepared(change.version, NOTHING if change.version.content is None else pack(change.terms))
         for change in changes
     ]
 
 
+def may_put_off(changes: Sequence[Prepared], guards: Sequence[Guard]) -> bool:
+    """Whether the commit only creates, and so few that its index rows are better put off."""
+    few = len(changes) <= _FEW and not guards
+    return few and all(version.number == 1 for version, _ in changes)
+
+
 def commit(transaction: Transaction, changes: Sequence[Prepared], guards: Sequence[Guard]) -> None:
     """Store all versions, or raise Conflict or GuardFailed before anything is changed."""
-    if guards:
-        transaction.flush()
     for index, guard in enumerate(guards):
         if not _holds(transaction, guard):
             raise GuardFailed(index)
@@ -58,7 +61,7 @@ def retag(transaction: Transaction, changes: Sequence[Prepared]) -> int:
     """Replace the terms of those versions that are still current; return how many were."""
     done = 0
     currents = _currents(transaction, changes)
-    for version, _, packed in changes:
+    for version, packed in changes:
         current = currents.get((version.type, version.id))
         if current is None or current[:2] != (version.ordinal, version.number):
             continue
@@ -75,7 +78,7 @@ def retag(transaction: Transaction, changes: Sequence[Prepared]) -> int:
 
 def purge(transaction: Transaction, type_: str, id_: str) -> bool:
     """Erase a resource and its versions; False if there was none."""
-    sought = Prepared(Version(type_, id_, 0, 0, 0, "", None), NO_TERMS, NOTHING)
+    sought = Prepared(Version(type_, id_, 0, 0, 0, "", None), NOTHING)
     current = _currents(transaction, [sought]).get((type_, id_))
     if current is None:
         return False
@@ -90,7 +93,7 @@ def _predecessors(transaction: Transaction, changes: Sequence[Prepared]) -> list
     by_identity = _currents(transaction, changes)
     taken = _taken_ordinals(transaction, changes)
     currents: list[_Current | None] = []
-    for index, (version, _, _) in enumerate(changes):
+    for index, (version, _) in enumerate(changes):
         current = by_identity.get((version.type, version.id))
         if current is None:
             follows = version.number == 1 and version.ordinal not in taken
@@ -108,7 +111,7 @@ def _currents(
 ) -> dict[tuple[str, str], _Current]:
     """The current versions of what is changed, one look for each type."""
     ids: dict[str, list[str]] = {}
-    for version, _, _ in changes:
+    for version, _ in changes:
         ids.setdefault(version.type, []).append(version.id)
     found = {}
     for type_, of_type in ids.items():
@@ -129,7 +132,7 @@ _CURRENT = (
 
 def _taken_ordinals(transaction: Transaction, changes: Sequence[Prepared]) -> set[int]:
     """Which ordinals of the resources to be created are in use."""
-    new = [version.ordinal for version, _, _ in changes if version.number == 1]
+    new = [version.ordinal for version, _ in changes if version.number == 1]
     if not new:
         return set()
     found = transaction.connection.execute(
@@ -144,7 +147,7 @@ def _holds(transaction: Transaction, guard: Guard) -> bool:
     if y is None:
         return not guard.expected
     unordered = Plan(plan.type, plan.drive, plan.tests, Order(), None, 2)
-    found = transaction.connection.execute(*matches(unordered, y, "r.id")).fetchall()
+    found = transaction.rows(matches(unordered, y, "r.id"))
     return {id_ for (id_,) in found} == guard.expected
 
 
@@ -155,7 +158,7 @@ def _create_one(transaction: Transaction, new: Prepared) -> None:
         _INSERT(transaction.connection, [_row(y, new)])
     except sqlite3.IntegrityError:
         raise Conflict(0) from None
-    transaction.index(y, new.version.ordinal, new.terms, new.packed)
+    transaction.index(y, new.version.ordinal, new.packed)
 
 
 def _create(transaction: Transaction, changes: Sequence[Prepared]) -> None:
@@ -163,7 +166,7 @@ def _create(transaction: Transaction, changes: Sequence[Prepared]) -> None:
     for new in changes:
         y = transaction.type_number(new.version.type)
         added.append(_row(y, new))
-        transaction.index(y, new.version.ordinal, new.terms, new.packed)
+        transaction.index(y, new.version.ordinal, new.packed)
     _INSERT(transaction.connection, added)
 
 

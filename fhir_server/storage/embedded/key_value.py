@@ -19,8 +19,7 @@ class EmbeddedKeyValue:
         self._store = store
 
     async def get(self, namespace: str, key: str) -> bytes | None:
-        found = self._store.connection.execute(_GET, (namespace, key, self._store.clock.now()))
-        row = found.fetchone()
+        row = self._store.row(_GET, (namespace, key, self._store.clock.now()))
         return None if row is None else bytes(row[0])
 
     async def compare_and_set(
@@ -47,7 +46,7 @@ class EmbeddedKeyValue:
                 connection.execute(_PUT, (namespace, key, expires, value))
             return True
 
-        return await self._store.writer.run(work)
+        return await self._store.writer.run(work, puts_off=True)
 
     async def items(self, namespace: str) -> Sequence[tuple[str, bytes]]:
         statement = Sql(_ITEMS, (namespace, self._store.clock.now()))

@@ -174,7 +174,8 @@ def _everything(y: int, by: By) -> _Source:
 
 
 def _live(y: int) -> Sql:
-    return Sql("r.y = ? AND r.content IS NOT NULL", (y,))
+    """What the indexes do not show yet is not shown by another way either."""
+    return Sql("r.y = ? AND r.content IS NOT NULL AND r.n NOT IN unindexed", (y,))
 
 
 def _updated_in(driver: UpdatedIn, y: int) -> _Source:

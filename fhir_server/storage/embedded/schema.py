@@ -1,7 +1,8 @@
 """The tables of the file, and how a connection to it is made.
 
 `resources` holds every current version, `history` the superseded ones. `keys`, `drivers` and
-`intervals` are posting lists: a term, then the ordinals of the live versions that carry it.
+`intervals` are posting lists: a term, then the ordinals of the live versions that carry it, but
+for those in `unindexed`, which do not stand there yet (see `transaction`).
 A type is a small number (`types`) wherever it stands in an index. Nothing outside this folder
 may know any of it.
 """
@@ -56,6 +57,7 @@ CREATE TABLE IF NOT EXISTS history (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS history_version ON history (n, number);
 CREATE INDEX IF NOT EXISTS history_updated ON history (y, updated, n, number, superseded);
+CREATE TABLE IF NOT EXISTS unindexed (n INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS keys (
     y INTEGER NOT NULL, t NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (y, t, n)
 ) WITHOUT ROWID;

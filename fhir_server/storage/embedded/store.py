@@ -6,6 +6,7 @@ a deadline. See `schema` for the tables and `render` for how a plan becomes SQL.
 
 # ruff: noqa: S608  all text here is ours and constant; what a caller gives is always a bound value
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
@@ -13,12 +14,14 @@ from dataclasses import replace
 from typing import Any
 
 from fhir_server.kit.clock import Clock, SystemClock
-from fhir_server.storage.base import Facts
+from fhir_server.storage.base import DeadlineExceeded, Facts
 from fhir_server.storage.embedded import changes as writes
 from fhir_server.storage.embedded import history, schema
 from fhir_server.storage.embedded.conditions import Sql, among, sql
 from fhir_server.storage.embedded.reading import Readers
 from fhir_server.storage.embedded.render import VERSION_COLUMNS, counted, matches
+from fhir_server.storage.embedded.timed import Row
+from fhir_server.storage.embedded.transaction import Transaction
 from fhir_server.storage.embedded.types import TypeNumbers
 from fhir_server.storage.embedded.writer import Writer
 from fhir_server.storage.query import By, Driver, Guard, Plan
@@ -26,7 +29,7 @@ from fhir_server.storage.versions import Change, HistoryPosition, Page, Position
 
 _ESTIMATE_MOST = 1000
 _ESTIMATE_SECONDS = 60.0
-_ESTIMATES = 10_000
+_ESTIMATES = 1000
 
 
 class EmbeddedStore:
@@ -49,13 +52,12 @@ class EmbeddedStore:
         """For what shares the file with this store."""
         return self._writer
 
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """For point reads on the event loop, of what shares the file with this store."""
-        return self._readers.connection
+    def row(self, statement: str, values: tuple[Any, ...]) -> Row | None:
+        """A point read, for this store and what shares its file."""
+        return self._readers.here.row(statement, values)
 
-    async def query(self, statement: Sql) -> Sequence[Sequence[Any]]:
-        """Rows of a query under the deadline, for what shares the file with this store."""
+    async def query(self, statement: Sql) -> Sequence[Row]:
+        """Rows of a query under the deadline, for this store and what shares its file."""
         return await self._readers.rows(statement)
 
     async def open(self) -> None:
@@ -64,7 +66,7 @@ class EmbeddedStore:
             schema.prepare(connection)
         finally:
             connection.close()
-        self._writer = Writer(self.path, self._types)
+        self._writer = Writer(self.path, self._types, self._deadline)
         self._writer.start()
         self._readers = Readers(self.path, self._deadline)
 
@@ -76,7 +78,7 @@ class EmbeddedStore:
         y = self._number(type_)
         if y is None:
             return None
-        row = self.connection.execute(_GET, (y, id_)).fetchone()
+        row = self._readers.here.row(_GET, (y, id_))
         return None if row is None else Version(type_, *row)
 
     async def get_many(self, type_: str, ids: Sequence[str]) -> Mapping[str, Version]:
@@ -95,7 +97,7 @@ class EmbeddedStore:
         current = await self.get(type_, id_)
         if current is None or current.number == number:
             return current
-        row = self.connection.execute(_GET_SUPERSEDED, (current.ordinal, number)).fetchone()
+        row = self._readers.here.row(_GET_SUPERSEDED, (current.ordinal, number))
         return None if row is None else Version(type_, id_, number, current.ordinal, *row)
 
     async def history(
@@ -109,7 +111,7 @@ class EmbeddedStore:
         limit: int = 50,
     ) -> Sequence[Version]:
         wanted = history.Selection(since, at, after, limit)
-        names = self._types.all(self.connection)
+        names = self._types.all(self._readers.here.connection)
         numbers = [y for y, name in names.items() if type_ in (None, name)]
         if not numbers:
             return []
@@ -122,14 +124,17 @@ class EmbeddedStore:
 
     async def commit(self, changes: Sequence[Change], guards: Sequence[Guard] = ()) -> None:
         prepared = writes.prepared(changes)
-        await self._writer.run(lambda transaction: writes.commit(transaction, prepared, guards))
+        await self._writer.run(
+            lambda transaction: writes.commit(transaction, prepared, guards),
+            puts_off=writes.may_put_off(prepared, guards),
+        )
 
     async def find(self, plan: Plan) -> Page:
         y = self._number(plan.type)
         if y is None or plan.limit < 1:
             return Page([], None)
         one_more = replace(plan, limit=plan.limit + 1)
-        rows = await self._readers.rows(matches(one_more, y, f"{VERSION_COLUMNS}, r.start"))
+        rows = await self._matching(matches(one_more, y, f"{VERSION_COLUMNS}, r.start"))
         shown = rows[: plan.limit]
         versions = [Version(plan.type, *row[:6]) for row in shown]
         return Page(versions, _position(plan, shown[-1]) if len(rows) > plan.limit else None)
@@ -138,25 +143,29 @@ class EmbeddedStore:
         y = self._number(plan.type)
         if y is None:
             return []
-        return [id_ for (id_,) in await self._readers.rows(matches(plan, y, "r.id"))]
+        return [id_ for (id_,) in await self._matching(matches(plan, y, "r.id"))]
 
     async def count(self, plan: Plan, cap: int | None = None) -> tuple[int, bool]:
         y = self._number(plan.type)
         if y is None:
             return 0, True
         most = -1 if cap is None else cap + 1
-        ((number,),) = await self._readers.rows(counted(plan, y, most))
+        ((number,),) = await self._matching(counted(plan, y, most))
         return (number, True) if cap is None or number <= cap else (cap, False)
 
     async def estimate(self, type_: str, driver: Driver | None) -> int:
         now = time.monotonic()
         until, number = self._estimates.get((type_, driver), (0.0, 0))
-        if until < now:
-            number, _ = await self.count(Plan(type_, driver), _ESTIMATE_MOST)
-            if len(self._estimates) >= _ESTIMATES:
-                self._estimates.clear()
-            self._estimates[type_, driver] = (now + _ESTIMATE_SECONDS, number)
-        return number
+        if until > now:
+            return number
+        y = self._number(type_)
+        if y is None:
+            return 0
+        ((number,),) = await self._matching(counted(Plan(type_, driver), y, _ESTIMATE_MOST))
+        if len(self._estimates) >= _ESTIMATES:
+            self._estimates.clear()
+        self._estimates[type_, driver] = (now + _ESTIMATE_SECONDS, number)
+        return int(number)
 
     async def scan(self, type_: str, after: str = "", limit: int = 1000) -> Sequence[Version]:
         y = self._number(type_)
@@ -170,16 +179,32 @@ class EmbeddedStore:
         return await self._writer.run(lambda transaction: writes.retag(transaction, prepared))
 
     async def counts(self) -> Mapping[str, int]:
-        names = self._types.all(self.connection)
+        names = self._types.all(self._readers.here.connection)
         return {names[y]: number for y, number in await self._readers.rows(Sql(_COUNTS))}
 
     async def purge(self, type_: str, id_: str) -> bool:
         return await self._writer.run(lambda transaction: writes.purge(transaction, type_, id_))
 
+    async def _matching(self, statement: Sql) -> Sequence[Row]:
+        """Rows of a plan, once the indexes show all that was acknowledged before."""
+        self._writer.asked()
+        if self._readers.here.row(_PUT_OFF, ()) is not None:
+            try:
+                async with asyncio.timeout(self._deadline):
+                    await self._writer.run(_only_index)
+            except TimeoutError:
+                raise DeadlineExceeded from None
+        return await self._readers.rows(statement)
+
     def _number(self, type_: str) -> int | None:
-        return self._types.number(self.connection, type_)
+        return self._types.number(self._readers.here.connection, type_)
 
 
+def _only_index(_: Transaction) -> None:
+    """Nothing; but before it, what was put off is indexed."""
+
+
+_PUT_OFF = "SELECT 1 FROM unindexed LIMIT 1"
 _GET = f"SELECT {VERSION_COLUMNS} FROM resources r WHERE r.y = ? AND r.id = ?"
 _GET_SUPERSEDED = "SELECT updated, method, content FROM history WHERE n = ? AND number = ?"
 _SCAN = (

@@ -3,40 +3,66 @@
 Index rows wait in memory until somebody must see them or the transaction ends. Then they go in
 sorted, so that each page of an index is visited once, and many to a statement: each call into
 SQLite gives the interpreter to other threads and must win it back.
+
+A transaction that only creates may leave the indexes for later: it notes the ordinals in
+`unindexed`, and the next transaction that does not put it off takes them up first. So the indexes
+always show the state after some commit and never half of one, and whoever must see all that was
+acknowledged (every plan must) first has a transaction take up what was put off.
 """
 
 # ruff: noqa: S608  all text here is ours and constant; what a caller gives is always a bound value
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from fhir_server.storage.embedded.packing import SPAN_BYTES, Packed, pieces, rows
+from fhir_server.storage.embedded.conditions import Sql
+from fhir_server.storage.embedded.packing import NOTHING, Packed, rows
+from fhir_server.storage.embedded.timed import Deadline, Timed
+from fhir_server.storage.embedded.timed import Row as Found
 from fhir_server.storage.embedded.types import TypeNumbers
-from fhir_server.storage.versions import Terms
 
 Row = tuple[Any, ...]
 
 _MOST_ROWS = 64
 """In one statement; a power of two."""
+_NO_ROWS = rows(NOTHING)
+_PUT_OFF = (
+    "SELECT r.y, r.n, r.start, r.stop, r.keys, r.texts, r.drivers, r.spans"
+    " FROM unindexed u CROSS JOIN resources r ON r.n = u.n"
+)
 
 
 class Transaction:
-    """Begun by the writer, who also ends it."""
+    """Begun by the writer, who also ends it after `finish`."""
 
-    def __init__(self, connection: sqlite3.Connection, types: TypeNumbers) -> None:
-        self.connection = connection
+    def __init__(
+        self, timed: Timed, types: TypeNumbers, seconds: float, *, puts_off: bool = False
+    ) -> None:
+        """`seconds` is the deadline of a query; whether it `puts_off` index rows is settled now."""
+        self.connection = timed.connection
+        self._timed = timed
         self._types = types
+        self._seconds = seconds
         self._new_types: dict[str, int] = {}
+        self._put_off: list[Row] | None = [] if puts_off else None
         self._touched: set[int] = set()
         """Ordinals with waiting rows."""
         self._texts = _Waiting("keys", ("y", "t", "n"))
         self._keys = _Waiting("keys", ("y", "t", "n"))
         self._drivers = _Waiting("drivers", ("y", "t", "start", "n"))
         self._spans = _Waiting("intervals", ("y", "t", "n"))
+        if not puts_off:
+            self._take_up()
+
+    def rows(self, statement: Sql) -> list[Found]:
+        """What a query finds after all that was done before; DeadlineExceeded in time."""
+        self.flush()
+        return self._timed.rows(statement, Deadline(time.monotonic() + self._seconds))
 
     def known_type(self, name: str) -> int | None:
         return self._new_types.get(name) or self._types.number(self.connection, name)
@@ -50,23 +76,19 @@ class Transaction:
             self._new_types[name] = int(number)
         return int(number)
 
-    def index(self, y: int, n: int, terms: Terms, packed: Packed) -> None:
-        """Add the terms of a version that had none."""
-        self._touched.add(n)
-        if packed.texts == "[]":
-            self._keys.there += [(y, key, n) for key in terms.keys]
+    def index(self, y: int, n: int, packed: Packed) -> None:
+        """Let a version that is new be found by its terms."""
+        if self._put_off is not None:
+            self._put_off.append((n,))
         else:
-            self._keys.there += [(y, key, n) for key in terms.keys if isinstance(key, bytes)]
-            self._texts.there += [(y, key, n) for key in terms.keys if isinstance(key, str)]
-        self._drivers.there += [(y, driver, packed.start, n) for driver in terms.drivers]
-        self._spans.there += [(y, span, n) for span in pieces(packed.spans, SPAN_BYTES)]
+            self.reindex(y, n, NOTHING, packed)
 
     def reindex(self, y: int, n: int, old: Packed, new: Packed) -> None:
         """Make the indexes hold the new terms of a version in place of the old ones."""
         if n in self._touched:
             self.flush()
         self._touched.add(n)
-        before, after = rows(old), rows(new)
+        before, after = _NO_ROWS if old is NOTHING else rows(old), rows(new)
         for waiting, gone, there in (
             (self._keys, before.keys - after.keys, after.keys - before.keys),
             (self._texts, before.texts - after.texts, after.texts - before.texts),
@@ -82,6 +104,22 @@ class Transaction:
         for waiting in (self._texts, self._keys, self._drivers, self._spans):
             waiting.flush(self.connection)
         self._touched.clear()
+
+    def finish(self) -> int:
+        """Write all that waits; how many versions were put off."""
+        self.flush()
+        if not self._put_off:
+            return 0
+        _PUTTING_OFF(self.connection, self._put_off)
+        return len(self._put_off)
+
+    def _take_up(self) -> None:
+        """Index what earlier transactions put off."""
+        put_off = self.connection.execute(_PUT_OFF).fetchall()
+        for y, n, *packed in put_off:
+            self.reindex(y, n, NOTHING, Packed(*packed))
+        if put_off:
+            self.connection.execute("DELETE FROM unindexed")
 
 
 class _Waiting:
@@ -121,6 +159,9 @@ def inserting(
             connection.execute(statements[len(chunk)], tuple(chain.from_iterable(chunk)))
 
     return insert_all
+
+
+_PUTTING_OFF = inserting("unindexed", ("n",))
 
 
 @cache

@@ -3,6 +3,10 @@
 Each job checks before it changes anything, so that a refused one leaves no trace and the rest
 of its group goes on. When something unexpected happens the group is rolled back and its jobs
 are tried one by one: only the guilty one fails.
+
+While nobody asks for anything by its terms, groups that only create put off their index rows, and
+many groups' rows are written together: when the writer is idle, when they are many, or when
+somebody asks.
 """
 
 import asyncio
@@ -12,10 +16,12 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 from fhir_server.storage.base import Conflict, DeadlineExceeded, GuardFailed, StoreError
 from fhir_server.storage.embedded import schema
+from fhir_server.storage.embedded.timed import Timed
 from fhir_server.storage.embedded.transaction import Transaction
 from fhir_server.storage.embedded.types import TypeNumbers
 
@@ -24,16 +30,21 @@ Work = Callable[[Transaction], T]
 
 REFUSALS = (Conflict, GuardFailed, DeadlineExceeded)
 """What a job raises before it has changed anything."""
+QUIET_SECONDS = 0.2
+"""Index rows are put off when nobody has asked for so long."""
 
+_MOST_PUT_OFF = 512
 _GROUP = 256
-_IDLE_SECONDS = 0.2
+_IDLE_SECONDS = 0.1
 _LOG_PAGES = 16_384
 _CACHE_KIB = 32_768
+_STEPS = 20_000
 _TURN_SECONDS = (0.0002, 0.002)
 
 
 class _Job(NamedTuple):
     work: Work[Any]
+    puts_off: bool
     future: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
 
@@ -44,17 +55,24 @@ class _Outcome(NamedTuple):
 
 
 class Writer:
-    def __init__(self, path: str, types: TypeNumbers) -> None:
+    def __init__(self, path: str, types: TypeNumbers, seconds: float) -> None:
+        """`seconds` is the deadline of a query that a job makes."""
         self._path = path
         self._types = types
+        self._seconds = seconds
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
         self._closed = False
+        self._put_off = 0
+        """How many versions wait to be indexed, as far as this process knows."""
+        self._last_asked = 0.0
 
     def start(self) -> None:
-        self._connection = schema.connect(self._path, _CACHE_KIB)
+        self._timed = Timed(self._path, steps=_STEPS, cache=_CACHE_KIB)
+        self._connection = self._timed.connection
         self._connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         self._connection.execute("PRAGMA busy_timeout = 0")
+        ((self._put_off,),) = self._connection.execute("SELECT count(*) FROM unindexed").fetchall()
         self._thread.start()
 
     def stop(self) -> None:
@@ -64,32 +82,39 @@ class Writer:
         self._thread.join()
         self._connection.close()
 
-    async def run(self, work: Work[T]) -> T:
+    def asked(self) -> None:
+        """Somebody asks for something by its terms: from now on index at once, for a while."""
+        self._last_asked = time.monotonic()
+
+    async def run(self, work: Work[T], *, puts_off: bool = False) -> T:
         """What the work returned, once it is durable. It may be done twice, so it keeps no state.
 
-        A caller that is cancelled meanwhile does not learn whether it was done.
+        Before it begins, all that was acknowledged is indexed, unless it `puts_off` indexing: it
+        only creates, or has nothing to do with terms. A caller that is cancelled meanwhile does
+        not learn whether it was done.
         """
         if self._closed:
             raise StoreError("the store is closed")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put(_Job(work, future, loop))
+        self._jobs.put(_Job(work, puts_off, future, loop))
         return await future
 
     def _serve(self) -> None:
-        unsettled = False
+        settled = not self._put_off
         while True:
             try:
-                first = self._jobs.get(timeout=_IDLE_SECONDS if unsettled else None)
+                first = self._jobs.get(timeout=None if settled else _IDLE_SECONDS)
             except queue.Empty:
-                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-                unsettled = False
+                settled = self._settle()
                 continue
             group, ended = self._waiting(first)
             if group:
                 _deliver(group, self._write(group))
-                unsettled = True
+                settled = False
             if ended:
+                if self._put_off:
+                    self._settle()
                 return
 
     def _waiting(self, job: _Job | None) -> tuple[list[_Job], bool]:
@@ -105,23 +130,45 @@ class Writer:
             return group, False
         return group, True
 
+    def _settle(self) -> bool:
+        """Do what can wait until nobody does: index, then empty the log. True when all is done."""
+        if self._put_off:
+            self._write([])
+            return False
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        return True
+
     def _write(self, group: Sequence[_Job]) -> list[_Outcome]:
-        transaction = Transaction(self._connection, self._types)
         try:
             self._begin()
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             return [_Outcome(error=_cannot_begin(error))] * len(group)
         try:
+            puts_off = self._may_put_off(group)
+            transaction = Transaction(self._timed, self._types, self._seconds, puts_off=puts_off)
             outcomes = [_attempt(job, transaction) for job in group]
-            transaction.flush()
+            put_off = transaction.finish()
             self._connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001  whatever it is, it belongs to one of the jobs
-            if self._connection.in_transaction:
+            with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
-            if len(group) == 1:
-                return [_Outcome(error=_unexpected(error))]
-            return [self._write([job])[0] for job in group]
+            if len(group) > 1:
+                return [self._write([job])[0] for job in group]
+            self._put_off = 0
+            return [_Outcome(error=_unexpected(error))] * len(group)
+        self._put_off = self._put_off + put_off if puts_off else 0
         return outcomes
+
+    def _may_put_off(self, group: Sequence[_Job]) -> bool:
+        if not group or not all(job.puts_off for job in group):
+            return False
+        if self._put_off:
+            waiting = self._connection.execute("SELECT 1 FROM unindexed LIMIT 1").fetchone()
+            if waiting is None:
+                self.asked()  # of another process, which had it indexed
+        quiet = time.monotonic() - self._last_asked > QUIET_SECONDS
+        return quiet and self._put_off < _MOST_PUT_OFF
 
     def _begin(self) -> None:
         """Wait for other processes in short turns: SQLite's own are long, and so unfair."""
@@ -144,7 +191,7 @@ def _attempt(job: _Job, transaction: Transaction) -> _Outcome:
         return _Outcome(error=refusal)
 
 
-def _cannot_begin(error: sqlite3.OperationalError) -> StoreError:
+def _cannot_begin(error: sqlite3.Error) -> StoreError:
     if schema.is_busy(error):
         return StoreError(f"another process kept the store locked for {schema.BUSY_SECONDS:.0f} s")
     return StoreError(f"the store cannot be written: {error}")
@@ -162,7 +209,7 @@ def _deliver(group: Sequence[_Job], outcomes: Sequence[_Outcome]) -> None:
     for job, outcome in zip(group, outcomes, strict=True):
         by_loop.setdefault(job.loop, []).append((job, outcome))
     for loop, done in by_loop.items():
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop was closed, and nobody waits any more
             loop.call_soon_threadsafe(_resolve, done)
 
 
