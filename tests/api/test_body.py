@@ -11,9 +11,9 @@ import zstandard
 
 from tests.support.asserts import assert_issue
 from tests.support.builders import a_patient, unique
-from tests.support.server import FHIR_JSON, Server, Start
+from tests.support.server import FHIR_JSON, ON_ONE_STORE, Server, Start
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, ON_ONE_STORE]
 
 PATIENT = json.dumps(a_patient()).encode()
 

@@ -7,9 +7,9 @@ import pytest
 
 from tests.support.asserts import assert_issue
 from tests.support.builders import a_patient
-from tests.support.server import FHIR_JSON, Server
+from tests.support.server import FHIR_JSON, ON_ONE_STORE, Server
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, ON_ONE_STORE]
 
 PATIENT = json.dumps(a_patient()).encode()
 

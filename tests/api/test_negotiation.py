@@ -6,9 +6,9 @@ import pytest
 
 from tests.support.asserts import assert_issue
 from tests.support.builders import a_patient, unique
-from tests.support.server import Server
+from tests.support.server import ON_ONE_STORE, Server
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, ON_ONE_STORE]
 
 FHIR = "application/fhir+json;charset=utf-8"
 JSON = "application/json;charset=utf-8"

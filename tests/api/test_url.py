@@ -5,9 +5,9 @@ import json
 import pytest
 
 from tests.support.asserts import assert_issue
-from tests.support.server import Server
+from tests.support.server import ON_ONE_STORE, Server
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, ON_ONE_STORE]
 
 
 async def test_a_url_over_the_limit_is_refused(server: Server) -> None:

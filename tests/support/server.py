@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from unittest.mock import patch
 
 import httpx
+import pytest
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from fhir_server.app import Application, create_app
@@ -25,6 +26,9 @@ PUBLIC_URL = "https://fhir.example.org"
 """The base URL that servers of tests are given; nobody listens there."""
 BASE = f"{PUBLIC_URL}/fhir"
 FHIR_JSON = "application/fhir+json"
+
+ON_ONE_STORE = pytest.mark.parametrize("start", ["embedded"], indirect=True, scope="module")
+"""For modules about what never reaches the store: the fixture `start` need not try them all."""
 
 
 @dataclass(frozen=True)
