@@ -184,8 +184,10 @@ async def running(store: str, folder: Path, **settings: Any) -> AsyncIterator[Se
 
 @contextmanager
 def _quick_start() -> Iterator[None]:
-    """Definitions are read once for all servers, and the collector is left alone: to settle it
-    means to visit every object of the test run."""
+    """Definitions are read once for all servers, and the collector is left alone.
+
+    To settle it means to visit every object of the test run.
+    """
     with (
         patch("fhir_server.app.settle"),
         patch("fhir_server.system.load_definitions", _definitions),
