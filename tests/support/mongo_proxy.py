@@ -61,9 +61,13 @@ class Proxy:
             yield self
         finally:
             listener.close()
+            self.release()
             for writer in self._writers:
                 writer.close()
             await asyncio.gather(*self._serving)
+
+    def release(self) -> None:
+        """Let go what is held back, as the test is over."""
 
     async def answer(self, request: Message, server: "Connection") -> Message:
         """What the client gets; ConnectionError ends its connection."""
@@ -124,6 +128,9 @@ class Stall(Proxy):
     at: int = 10**9
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def release(self) -> None:
+        self.go.set()
 
     async def answer(self, request: Message, server: "Connection") -> Message:
         if request.command not in _GREETINGS and len(self.commands) == self.at:

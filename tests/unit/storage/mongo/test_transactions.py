@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from fhir_server.kit.clock import SettableClock
 from fhir_server.storage.base import Conflict, DeadlineExceeded, GuardFailed
 from fhir_server.storage.mongo import MongoStore
+from fhir_server.storage.mongo.entries import Entries
 from fhir_server.storage.query import Guard, KeyIs, Plan
 from fhir_server.storage.versions import Change, Terms, Version
 from tests.support.mongo import new_wire_address
@@ -163,6 +165,27 @@ async def test_a_guard_that_does_not_hold_stores_nothing() -> None:
             await store.commit(COMMIT, [guard])
         await store.commit(COMMIT, [replace(guard, expected=frozenset({"old"}))])
         await all_is_stored(store)
+
+
+async def test_who_lost_its_entry_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another took it for dead: what it saw since then may not be true any more."""
+    registered: list[str] = []
+    register = Entries.register
+
+    async def registering(entries: Entries, commit: str, age: str, *rest: Any) -> None:
+        await register(entries, commit, age, *rest)
+        registered.append(age)
+        if len(registered) == 1:
+            assert await entries.abort(commit)
+            await entries.forget(commit)
+
+    monkeypatch.setattr(Entries, "register", registering)
+    async with playing() as server, opened(server) as store:
+        await store.commit(FIRST)
+        await store.commit(COMMIT, [NONE_IN_GAMMA])
+        await all_is_stored(store)
+    assert len(registered) == 2
+    assert len(set(registered)) == 1
 
 
 async def test_erasing_takes_every_version_along() -> None:
