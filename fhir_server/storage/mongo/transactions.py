@@ -108,9 +108,7 @@ class Transactions:
                 raise
             except Contended as contended:
                 await self._clear(contended, waiting)
-            except _Again:
-                await waiting.pause()
-            except PyMongoError as error:
+            except (_Again, PyMongoError) as error:
                 if not _passing(error):
                     raise
                 await waiting.pause()
@@ -233,9 +231,9 @@ def _lost(error: PyMongoError) -> bool:
     return isinstance(error, OperationFailure) and error.code == _NO_SUCH_TRANSACTION
 
 
-def _passing(error: PyMongoError) -> bool:
+def _passing(error: _Again | PyMongoError) -> bool:
     """Whether a new attempt may do better; servers differ in whether they say so."""
-    if error.has_error_label("TransientTransactionError"):
+    if isinstance(error, _Again) or error.has_error_label("TransientTransactionError"):
         return True
     if isinstance(error, BulkWriteError):
         failed = error.details.get("writeErrors", [])
