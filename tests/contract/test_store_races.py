@@ -4,16 +4,24 @@ import asyncio
 import json
 import sys
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from fhir_server.storage.base import Conflict, GuardFailed, Store
-from fhir_server.storage.query import Guard, KeyIs, Plan
+from fhir_server.storage.query import Guard, KeyIn, KeyIs, Not, Plan, UpdatedIn
 from fhir_server.storage.versions import Change
 from tests.support.store_invariants import histories_are_dense, terms_agree_with_contents
-from tests.support.store_worker import SHARED, batch_key, first_version, next_version, terms_of
+from tests.support.store_worker import (
+    SHARED,
+    batch_key,
+    first_version,
+    next_version,
+    tag_key,
+    terms_of,
+)
 from tests.support.stores import opened
 from tests.support.version_making import TYPE, created, found, key, keyed, updated
 
@@ -129,28 +137,74 @@ async def test_a_refused_commit_does_not_disturb_others(store: Store) -> None:
     assert await store.counts() == {TYPE: 21}
 
 
-async def test_nobody_sees_half_of_a_commit(store: Store) -> None:
+@pytest.fixture
+def isolated(store: Store) -> Store:
     if not store.facts.isolated:
         pytest.skip(f"{store.facts.name} cannot isolate commits, and says so")
-    pair = [created("a", keyed(key(0))), created("b", keyed(key(0)))]
-    await store.commit(pair)
-    done = asyncio.Event()
+    return store
 
-    async def write() -> None:
-        nonlocal pair
-        for number in range(1, 40):
-            pair = [updated(each, keyed(key(number))) for each in pair]
-            await store.commit(pair)
-        done.set()
 
-    async def watch() -> None:
-        while not done.is_set():
-            page = await store.find(Plan(TYPE, KeyIs(tuple(map(key, range(40))))))
-            assert len({version.number for version in page.versions}) == 1
-            assert len(page.versions) == 2
+async def until_done(work: Awaitable[None], watch: Callable[[], Awaitable[None]]) -> None:
+    """Let two watch again and again while the work is done, and once more afterwards."""
+    working = asyncio.ensure_future(work)
+
+    async def go_on() -> None:
+        while not working.done():
+            await watch()
             await asyncio.sleep(0)
 
-    await asyncio.gather(write(), watch(), watch())
+    await asyncio.gather(working, go_on(), go_on())
+    await watch()
+
+
+async def test_nobody_sees_half_of_an_update(isolated: Store) -> None:
+    async def write() -> None:
+        pair = [created("a", keyed(key(0))), created("b", keyed(key(0)))]
+        await isolated.commit(pair)
+        for number in range(1, 40):
+            pair = [updated(each, keyed(key(number))) for each in pair]
+            await isolated.commit(pair)
+
+    async def watch() -> None:
+        page = await isolated.find(Plan(TYPE, KeyIs(tuple(map(key, range(40))))))
+        assert len({version.number for version in page.versions}) <= 1
+        assert len(page.versions) in {0, 2}
+
+    await until_done(write(), watch)
+
+
+async def test_nobody_sees_half_of_a_creation(isolated: Store) -> None:
+    """By its terms, without its terms, or by a test that would hold if it had none."""
+
+    async def write() -> None:
+        for number in range(60):
+            await isolated.commit(
+                [created(f"{name}-{number}", keyed(key(1), key(2))) for name in "abc"]
+            )
+
+    async def watch() -> None:
+        for driver in (KeyIs((key(1),)), None, UpdatedIn()):
+            assert (await isolated.count(Plan(TYPE, driver)))[0] % 3 == 0
+            for test in (KeyIs((key(2),)), KeyIn(key(2), key(3))):
+                assert await isolated.find_ids(Plan(TYPE, driver, (Not(test),))) == []
+
+    await until_done(write(), watch)
+
+
+async def test_what_is_seen_is_the_state_after_some_commit(isolated: Store, address: str) -> None:
+    """Another process creates, then updates a counter: whoever sees the second sees the first."""
+
+    async def write() -> None:
+        await worker("count_up", address, 1)
+
+    async def watch() -> None:
+        page = await isolated.find(Plan("Alpha", KeyIs((tag_key(0),)), limit=1000))
+        numbers = [each.number for each in page.versions if each.id == "counter"]
+        counted = len(page.versions) - len(numbers)
+        assert counted in ({numbers[0] - 1, numbers[0]} if numbers else {0})
+        await asyncio.sleep(0.001)
+
+    await until_done(write(), watch)
 
 
 async def test_a_caller_that_goes_away_leaves_a_whole_commit_or_none(store: Store) -> None:

@@ -69,7 +69,7 @@ def next_version(before: Version, batch: str, tag: int, *, delete: bool = False)
 
 
 async def store_and_tell(store: Store, versions: Sequence[Version]) -> None:
-    await store.commit([Change(version, terms_of(version)) for version in versions])
+    await store.commit([_tagged(version) for version in versions])
     _tell(versions)
 
 
@@ -134,15 +134,31 @@ async def create_if_none(store: Store, random: Random) -> None:
         version = first_version("Alpha", _ids.new_id(), f"only-{number}", 1)
         nobody = Guard(Plan("Alpha", KeyIs((batch_key(f"only-{number}"),))), frozenset())
         try:
-            await store.commit([Change(version, terms_of(version))], [nobody])
+            await store.commit([_tagged(version)], [nobody])
         except GuardFailed:
             continue
         _tell([version])
 
 
+async def count_up(store: Store, _: Random) -> None:
+    """A creation, then an update of a counter, again and again: the second implies the first."""
+    counter = first_version("Alpha", "counter", "counter", 0)
+    await store_and_tell(store, [counter])
+    for _turn in range(150):
+        await store.commit([_tagged(first_version("Alpha", _ids.new_id(), "counted", 0))])
+        counter = next_version(counter, "counter", 0)
+        await store.commit([_tagged(counter)])
+
+
 MODES = {
     each.__name__: each
-    for each in (compare_and_set, write_until_killed, create_until_killed, create_if_none)
+    for each in (
+        compare_and_set,
+        count_up,
+        create_if_none,
+        create_until_killed,
+        write_until_killed,
+    )
 }
 
 
@@ -150,6 +166,10 @@ async def main(mode: str, address: str, seed: int) -> None:
     storage = await open_store(address)
     await MODES[mode](storage.store, Random(seed))
     await storage.store.close()
+
+
+def _tagged(version: Version) -> Change:
+    return Change(version, terms_of(version))
 
 
 def _tell(versions: Sequence[Version]) -> None:

@@ -39,6 +39,9 @@ _IDLE_SECONDS = 0.1
 _LOG_PAGES = 16_384
 _CACHE_KIB = 32_768
 _STEPS = 20_000
+_PATIENCE = 0.25
+"""Part of a group's time that may be spent on waiting for a larger next one."""
+_MOST_PATIENCE = 0.002
 _TURN_SECONDS = (0.0002, 0.002)
 
 
@@ -66,6 +69,9 @@ class Writer:
         self._put_off = 0
         """How many versions wait to be indexed, as far as this process knows."""
         self._last_asked = 0.0
+        self._under_way = 0
+        """How many jobs the last group had, with those that came while it was written."""
+        self._patience = 0.0
 
     def start(self) -> None:
         self._timed = Timed(self._path, steps=_STEPS, cache=_CACHE_KIB)
@@ -108,27 +114,46 @@ class Writer:
             except queue.Empty:
                 settled = self._settle()
                 continue
-            group, ended = self._waiting(first)
+            group: list[_Job] = []
+            ended = self._gather(first, group)
             if group:
-                _deliver(group, self._write(group))
+                self._carry_out(group)
                 settled = False
             if ended:
                 if self._put_off:
                     self._settle()
                 return
 
-    def _waiting(self, job: _Job | None) -> tuple[list[_Job], bool]:
-        """This job and those behind it; True when the end is among them."""
-        group: list[_Job] = []
+    def _gather(self, job: _Job | None, group: list[_Job]) -> bool:
+        """Fill a group with this job and those behind it; True when the end is among them.
+
+        Durability costs the same for few as for many. So when more were under way a moment ago
+        than wait now, the rest is waited for, no longer than a part of what it costs.
+        """
+        ended = self._take(job, group)
+        if not ended and len(group) < self._under_way:
+            time.sleep(self._patience)
+            with suppress(queue.Empty):
+                ended = self._take(self._jobs.get_nowait(), group)
+        return ended
+
+    def _take(self, job: _Job | None, group: list[_Job]) -> bool:
         try:
             while job is not None:
                 group.append(job)
-                if len(group) == _GROUP:
-                    return group, False
+                if len(group) >= _GROUP:
+                    return False
                 job = self._jobs.get_nowait()
         except queue.Empty:
-            return group, False
-        return group, True
+            return False
+        return True
+
+    def _carry_out(self, group: list[_Job]) -> None:
+        began = time.monotonic()
+        outcomes = self._write(group)
+        self._patience = min((time.monotonic() - began) * _PATIENCE, _MOST_PATIENCE)
+        self._under_way = len(group) + self._jobs.qsize()
+        _deliver(group, outcomes)
 
     def _settle(self) -> bool:
         """Do what can wait until nobody does: index, then empty the log. True when all is done."""

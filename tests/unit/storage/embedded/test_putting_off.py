@@ -1,0 +1,172 @@
+"""Index rows that are put off: by whom, and who has them written."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from fhir_server.storage.embedded import EmbeddedKeyValue, EmbeddedStore, writer
+from fhir_server.storage.query import Guard, KeyIs, Plan
+from fhir_server.storage.versions import Change
+from tests.support.version_making import TYPE, created, deleted, found, key, keyed, updated
+
+pytestmark = pytest.mark.anyio
+
+BY_KEY = Plan(TYPE, KeyIs((key(1),)))
+FIRST = created("first", keyed(key(1)))
+
+
+@pytest.fixture(autouse=True)
+def never_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what a test does has rows written."""
+    monkeypatch.setattr(writer, "QUIET_SECONDS", -1.0)
+    monkeypatch.setattr(writer, "_IDLE_SECONDS", 60.0)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
+    store = EmbeddedStore(str(tmp_path / "store.db"))
+    await store.open()
+    await store.commit([FIRST])
+    yield store
+    await store.close()
+
+
+def put_off(store: EmbeddedStore) -> int:
+    row = store.row("SELECT count(*) FROM unindexed", ())
+    assert row is not None
+    return int(row[0])
+
+
+async def _update(store: EmbeddedStore) -> None:
+    await store.commit([updated(FIRST, keyed(key(1)))])
+
+
+async def _delete_and_create(store: EmbeddedStore) -> None:
+    await store.commit([deleted(FIRST), created("other", keyed(key(1)))])
+
+
+async def _create_under_a_guard(store: EmbeddedStore) -> None:
+    await store.commit([created("other")], [Guard(BY_KEY, frozenset({"first"}))])
+
+
+async def _create_many(store: EmbeddedStore) -> None:
+    await store.commit([created(f"many-{number}") for number in range(100)])
+
+
+async def _retag(store: EmbeddedStore) -> None:
+    assert await store.retag([Change(FIRST.version, keyed(key(1), key(2)))]) == 1
+
+
+async def _purge(store: EmbeddedStore) -> None:
+    assert await store.purge(TYPE, "first")
+
+
+async def _find(store: EmbeddedStore) -> None:
+    assert await found(store, BY_KEY) == ["first"]
+
+
+async def _find_ids(store: EmbeddedStore) -> None:
+    assert await store.find_ids(BY_KEY) == ["first"]
+
+
+async def _count(store: EmbeddedStore) -> None:
+    assert await store.count(BY_KEY) == (1, True)
+
+
+async def _estimate(store: EmbeddedStore) -> None:
+    assert await store.estimate(TYPE, BY_KEY.drive) == 1
+
+
+Deed = Callable[[EmbeddedStore], Awaitable[None]]
+WRITES_ALL: tuple[Deed, ...] = (
+    *(_update, _delete_and_create, _create_under_a_guard, _create_many, _retag, _purge),
+    *(_find, _find_ids, _count, _estimate),
+)
+
+
+@pytest.mark.parametrize("deed", WRITES_ALL, ids=lambda deed: deed.__name__.strip("_"))
+async def test_whoever_must_see_the_indexes_whole_has_them_written(
+    store: EmbeddedStore, deed: Deed
+) -> None:
+    assert put_off(store) == 1
+    await deed(store)
+    assert put_off(store) == 0
+
+
+async def _create(store: EmbeddedStore) -> None:
+    await store.commit([created("other", keyed(key(1)))])
+
+
+async def _set_a_record(store: EmbeddedStore) -> None:
+    assert await EmbeddedKeyValue(store).compare_and_set("jobs", "a", None, b"1")
+
+
+async def _read(store: EmbeddedStore) -> None:
+    assert await store.get(TYPE, "first") == FIRST.version
+    assert list(await store.history(TYPE)) == [FIRST.version]
+    assert list(await store.scan(TYPE)) == [FIRST.version]
+    assert await store.counts() == {TYPE: 1}
+
+
+@pytest.mark.parametrize("deed", [_create, _set_a_record, _read], ids=lambda deed: deed.__name__)
+async def test_what_needs_no_index_leaves_rows_put_off(store: EmbeddedStore, deed: Deed) -> None:
+    await deed(store)
+    assert put_off(store) >= 1
+
+
+async def test_rows_are_written_when_too_many_are_put_off(
+    store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_MOST_PUT_OFF", 5)
+    for number in range(20):
+        await store.commit([created(f"id-{number}", keyed(key(1)))])
+        assert put_off(store) <= 5
+    assert len(await found(store, BY_KEY)) == 21
+
+
+async def test_rows_are_written_when_the_writer_is_idle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_IDLE_SECONDS", 0.01)
+    store = EmbeddedStore(str(tmp_path / "other.db"))
+    await store.open()
+    await store.commit([created("a", keyed(key(1)))])
+    async with asyncio.timeout(5):
+        while put_off(store):
+            await asyncio.sleep(0.01)
+    await store.close()
+
+
+async def test_rows_are_written_when_the_store_closes(tmp_path: Path) -> None:
+    path = str(tmp_path / "other.db")
+    store = EmbeddedStore(path)
+    await store.open()
+    await store.commit([created("a", keyed(key(1)))])
+    assert put_off(store) == 1
+    await store.close()
+    await store.open()
+    assert put_off(store) == 0
+    await store.close()
+
+
+async def test_once_somebody_asks_rows_are_not_put_off_for_a_while(
+    store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "QUIET_SECONDS", 60.0)
+    await found(store, BY_KEY)
+    await store.commit([created("a", keyed(key(1)))])
+    assert put_off(store) == 0
+
+
+async def test_a_process_whose_rows_another_has_written_stops_putting_off(
+    store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "QUIET_SECONDS", 60.0)
+    other = EmbeddedStore(store.path)
+    await other.open()
+    assert len(await found(other, BY_KEY)) == 1
+    await other.close()
+    await store.commit([created("a", keyed(key(1)))])
+    assert put_off(store) == 0
