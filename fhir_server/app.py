@@ -75,7 +75,10 @@ def _fhir_face(system: System) -> FhirFace:
     return FhirFace(
         system.context,
         FHIR_PATH,
-        limits=Limits(settings.max_body, settings.max_depth, settings.max_url),
+        limits=Limits(
+            settings.max_body, settings.max_depth, settings.max_url, settings.request_deadline
+        ),
         metrics=system.metrics,
         log=logs.RequestLog(settings.log_format) if settings.log_requests else None,
+        hosts=settings.own_hosts if settings.open else None,
     )

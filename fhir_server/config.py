@@ -4,6 +4,7 @@ Read once at start, from arguments, then the environment, then `.env` in the wor
 components receive plain values, never these settings.
 """
 
+import re
 from datetime import UTC, tzinfo
 from functools import cached_property
 from ipaddress import ip_address
@@ -88,7 +89,11 @@ class Settings(BaseSettings):
         25, description="Seconds that requests in flight may take to finish after that."
     )
     request_deadline: Seconds = Field(
-        15, description="Seconds after which a request is given up and answered as timed out."
+        15,
+        description=(
+            "Seconds that a body may take to arrive, and that one query or commit of the store"
+            " may take; the answer then is that time is up."
+        ),
     )
     max_body: Bytes = Field(
         ByteSize(32 * _MEBIBYTE), description="Largest request body, after decompression."
@@ -125,6 +130,12 @@ class Settings(BaseSettings):
     def fhir_base(self) -> str:
         """The FHIR service base URL, without a slash at the end."""
         return self.public_url + FHIR_PATH
+
+    @property
+    def own_hosts(self) -> frozenset[str]:
+        """Names, as they stand in a Host header, by which this machine's own clients know us."""
+        public = urlsplit(self.public_url).netloc.lower()
+        return frozenset({"localhost", "127.0.0.1", "[::1]", re.sub(r":\d+$", "", public)})
 
     @property
     def store_url(self) -> str:

@@ -16,9 +16,11 @@ https://hl7.org/fhir/R4/valueset-issue-type.html
     ├── PreconditionFailed    412 conflict       If-Match, If-None-Match
     │   ├── MultipleMatches   412 multiple-matches
     │   └── NoMatch           412 not-found
+    ├── RequestTimedOut       408 timeout        the request did not arrive in time
     ├── TooLarge              413 too-long
     ├── UriTooLong            414 too-long
     ├── UnsupportedMediaType  415 not-supported
+    ├── Misdirected           421 security       sent to a name this server does not serve
     ├── Unprocessable         422 invariant      well formed, but breaks a rule
     ├── Unavailable           503 transient
     └── TimedOut              503 timeout
@@ -102,6 +104,11 @@ class NoMatch(PreconditionFailed):
     issue = "not-found"
 
 
+class RequestTimedOut(FhirError):
+    status = 408
+    issue = "timeout"
+
+
 class TooLarge(FhirError):
     status = 413
     issue = "too-long"
@@ -115,6 +122,11 @@ class UriTooLong(FhirError):
 class UnsupportedMediaType(FhirError):
     status = 415
     issue = "not-supported"
+
+
+class Misdirected(FhirError):
+    status = 421
+    issue = "security"
 
 
 class Unprocessable(FhirError):

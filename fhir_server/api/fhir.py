@@ -5,6 +5,8 @@ https://hl7.org/fhir/R4/http.html
 Only translation happens here. What is asked is decided by the interaction table.
 """
 
+import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -14,7 +16,7 @@ from urllib.parse import parse_qsl, unquote
 from fhir_server.api.body import Disconnected, Receive, read_body, require_type
 from fhir_server.api.negotiation import FHIR_JSON, Form, form_of
 from fhir_server.api.response import Send, body_and_encoding, headers_of, send_reply
-from fhir_server.errors import BadRequest, UriTooLong
+from fhir_server.errors import BadRequest, Misdirected, RequestTimedOut, UriTooLong
 from fhir_server.fhir import json_format
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.failures import failed
@@ -29,6 +31,8 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 """Methods that are logged; another word could be anything."""
 _MOST_PAIRS = 10_000
 """Parameters that are parsed at all; how many a search may have is a setting."""
+_HOST = re.compile(r":\d+$")
+"""The port of a Host header."""
 _PLAIN = Form(f"{FHIR_JSON};charset=utf-8".encode())
 
 
@@ -40,6 +44,8 @@ class Limits:
     """Levels of JSON."""
     url: int = 8 * 1024
     """Bytes of path and query."""
+    arrival: float = 15.0
+    """Seconds in which a body must have arrived."""
 
 
 @dataclass(slots=True)
@@ -65,12 +71,19 @@ class FhirFace:
         limits: Limits,
         metrics: Metrics,
         log: RequestLog | None,
+        hosts: frozenset[str] | None = None,
     ) -> None:
+        """`hosts`, when given, are the only names in Host that are served.
+
+        A server without sign-in needs them: a page of another site may point a name of its own
+        at the loopback address, and a browser would then send it our answers.
+        """
         self._context = context
         self._root = len(root)
         self._limits = limits
         self._metrics = metrics
         self._log = log
+        self._hosts = hosts
         self._ids = RequestIds()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -98,6 +111,7 @@ class FhirFace:
     ) -> Reply:
         context = self._context
         try:
+            self._require_our_host(exchange.headers.get("host", ""))
             request = self._request(exchange, scope)
             interaction = context.table.find(request, context)
             exchange.interaction = interaction.name
@@ -109,6 +123,13 @@ class FhirFace:
             raise
         except Exception as error:  # noqa: BLE001 -- every failure is answered, none escapes
             return failed(error)
+
+    def _require_our_host(self, host: str) -> None:
+        if self._hosts is not None and _HOST.sub("", host).lower() not in self._hosts:
+            raise Misdirected(
+                f"Without sign-in this server answers only as {', '.join(sorted(self._hosts))}, "
+                f"not as {host[:80]!r}."
+            )
 
     def _request(self, exchange: _Exchange, scope: Mapping[str, Any]) -> Request:
         """The request without its body; sets the form of the answer as early as possible."""
@@ -131,15 +152,24 @@ class FhirFace:
         if request.path[-1:] == ["_search"]:
             return await self._with_form(exchange, request, receive)
         require_type(request.headers)
-        data = await read_body(receive, request.headers, self._limits.body)
+        data = await self._body(request, receive)
         body: Resource = json_format.parse(data, max_depth=self._limits.depth)
         return Request(request.method, request.path, request.query, request.headers, body)
+
+    async def _body(self, request: Request, receive: Receive) -> bytes:
+        try:
+            async with asyncio.timeout(self._limits.arrival):
+                return await read_body(receive, request.headers, self._limits.body)
+        except TimeoutError:
+            raise RequestTimedOut(
+                f"The body did not arrive within {self._limits.arrival:g} s."
+            ) from None
 
     async def _with_form(self, exchange: _Exchange, request: Request, receive: Receive) -> Request:
         """The search of URL and form together; a form may be left out, with its type."""
         if "content-type" in request.headers:
             require_type(request.headers, form=True)
-        data = await read_body(receive, request.headers, self._limits.body)
+        data = await self._body(request, receive)
         if not data:
             return request
         require_type(request.headers, form=True)
