@@ -5,10 +5,9 @@ version need not search an index. Intervals become 24 bytes in the order of thei
 that they too are compared as bytes. Every list is sorted.
 """
 
-import json
 import struct
 from collections.abc import Iterable
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,6 +15,7 @@ from fhir_server.storage.versions import KEY_BYTES, NO_TERMS, Interval, Key, Ter
 
 SPAN_BYTES = 24
 
+_NO_TEXTS = "[]"
 _SIGN = 1 << 63
 _MAGNITUDE = _SIGN - 1
 _SPAN_SIGNS = _SIGN << 128 | _SIGN << 64 | _SIGN
@@ -23,6 +23,8 @@ _pack_integer = struct.Struct(">q").pack
 _pack_number = struct.Struct(">d").pack
 _pack_span = struct.Struct(">qdd").pack
 _encode = msgspec.msgpack.Encoder().encode
+_encode_texts = msgspec.json.Encoder().encode
+_decode_texts = msgspec.json.Decoder(list[str]).decode
 _decode_drivers = msgspec.msgpack.Decoder(list[bytes]).decode
 
 
@@ -63,17 +65,21 @@ def pack(terms: Terms) -> Packed:
     )
 
 
-def rows(packed: Packed) -> Rows:
-    return Rows(
-        frozenset(pieces(packed.keys, KEY_BYTES)),
-        frozenset(json.loads(packed.texts)),
-        frozenset((driver, packed.start) for driver in _decode_drivers(packed.drivers)),
-        frozenset(pieces(packed.spans, SPAN_BYTES)),
+def lists(packed: Packed) -> tuple[list[str], list[bytes], list[bytes], list[bytes]]:
+    """Texts, keys, drivers and spans, each in order."""
+    keys, spans = packed.keys, packed.spans
+    return (
+        _decode_texts(packed.texts) if packed.texts != _NO_TEXTS else [],
+        [keys[at : at + KEY_BYTES] for at in range(0, len(keys), KEY_BYTES)],
+        _decode_drivers(packed.drivers),
+        [spans[at : at + SPAN_BYTES] for at in range(0, len(spans), SPAN_BYTES)],
     )
 
 
-def pieces(joined: bytes, size: int) -> list[bytes]:
-    return [joined[at : at + size] for at in range(0, len(joined), size)]
+def rows(packed: Packed) -> Rows:
+    texts, keys, drivers, spans = lists(packed)
+    started = frozenset((driver, packed.start) for driver in drivers)
+    return Rows(frozenset(keys), frozenset(texts), started, frozenset(spans))
 
 
 def integer_bytes(value: int) -> bytes:
@@ -89,12 +95,9 @@ def number_bytes(value: float) -> bytes:
 
 def _apart(keys: Iterable[Key]) -> tuple[bytes, str]:
     """The byte keys joined, and the texts as JSON; most versions have no texts."""
-    try:
-        return b"".join(sorted(cast("Iterable[bytes]", keys))), "[]"
-    except TypeError:
-        texts = sorted(key for key in keys if isinstance(key, str))
-        joined = b"".join(sorted(key for key in keys if isinstance(key, bytes)))
-        return joined, json.dumps(texts, ensure_ascii=False)
+    texts = [key for key in keys if isinstance(key, str)]
+    joined = b"".join(sorted([key for key in keys if isinstance(key, bytes)]))
+    return joined, _encode_texts(sorted(texts)).decode() if texts else _NO_TEXTS
 
 
 def _span(interval: Interval) -> bytes:

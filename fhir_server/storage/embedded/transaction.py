@@ -21,7 +21,7 @@ from operator import itemgetter
 from typing import Any
 
 from fhir_server.storage.embedded.conditions import Sql
-from fhir_server.storage.embedded.packing import NOTHING, Packed, rows
+from fhir_server.storage.embedded.packing import Packed, lists, rows
 from fhir_server.storage.embedded.timed import Deadline, Timed
 from fhir_server.storage.embedded.timed import Row as Found
 from fhir_server.storage.embedded.types import TypeNumbers
@@ -30,7 +30,6 @@ Row = tuple[Any, ...]
 
 _MOST_ROWS = 64
 """In one statement; a power of two."""
-_NO_ROWS = rows(NOTHING)
 _PUT_OFF = (
     "SELECT r.y, r.n, r.start, r.stop, r.keys, r.texts, r.drivers, r.spans"
     " FROM unindexed u CROSS JOIN resources r ON r.n = u.n"
@@ -81,14 +80,14 @@ class Transaction:
         if self._put_off is not None:
             self._put_off.append((n,))
         else:
-            self.reindex(y, n, NOTHING, packed)
+            self._add(y, n, packed)
 
     def reindex(self, y: int, n: int, old: Packed, new: Packed) -> None:
         """Make the indexes hold the new terms of a version in place of the old ones."""
         if n in self._touched:
             self.flush()
         self._touched.add(n)
-        before, after = _NO_ROWS if old is NOTHING else rows(old), rows(new)
+        before, after = rows(old), rows(new)
         for waiting, gone, there in (
             (self._keys, before.keys - after.keys, after.keys - before.keys),
             (self._texts, before.texts - after.texts, after.texts - before.texts),
@@ -117,9 +116,17 @@ class Transaction:
         """Index what earlier transactions put off."""
         put_off = self.connection.execute(_PUT_OFF).fetchall()
         for y, n, *packed in put_off:
-            self.reindex(y, n, NOTHING, Packed(*packed))
+            self._add(y, n, Packed(*packed))
         if put_off:
             self.connection.execute("DELETE FROM unindexed")
+
+    def _add(self, y: int, n: int, packed: Packed) -> None:
+        self._touched.add(n)
+        texts, keys, drivers, spans = lists(packed)
+        self._texts.there += [(y, text, n) for text in texts]
+        self._keys.there += [(y, key, n) for key in keys]
+        self._drivers.there += [(y, driver, packed.start, n) for driver in drivers]
+        self._spans.there += [(y, span, n) for span in spans]
 
 
 class _Waiting:

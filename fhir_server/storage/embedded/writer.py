@@ -33,7 +33,7 @@ REFUSALS = (Conflict, GuardFailed, DeadlineExceeded)
 QUIET_SECONDS = 0.2
 """Index rows are put off when nobody has asked for so long."""
 
-_MOST_PUT_OFF = 512
+_MOST_PUT_OFF = 1024
 _GROUP = 256
 _IDLE_SECONDS = 0.1
 _LOG_PAGES = 16_384
