@@ -6,7 +6,6 @@ Only translation happens here. What is asked is decided by the interaction table
 """
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -31,8 +30,6 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 """Methods that are logged; another word could be anything."""
 _MOST_PAIRS = 10_000
 """Parameters that are parsed at all; how many a search may have is a setting."""
-_HOST = re.compile(r":\d+$")
-"""The port of a Host header."""
 _PLAIN = Form(f"{FHIR_JSON};charset=utf-8".encode())
 
 
@@ -125,7 +122,10 @@ class FhirFace:
             return failed(error)
 
     def _require_our_host(self, host: str) -> None:
-        if self._hosts is not None and _HOST.sub("", host).lower() not in self._hosts:
+        if self._hosts is None:
+            return
+        named = host.lower()
+        if named not in self._hosts and named.rpartition(":")[0] not in self._hosts:
             raise Misdirected(
                 f"Without sign-in this server answers only as {', '.join(sorted(self._hosts))}, "
                 f"not as {host[:80]!r}."
