@@ -32,18 +32,13 @@ def _transaction(entries: int) -> dict[str, Any]:
     return {"resourceType": "Bundle", "type": "transaction", "entry": [entry] * entries}
 
 
-def _processor_seconds(process: int) -> float:
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
-
-
 def _resident(process: int) -> int:
     status = Path(f"/proc/{process}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
 
-def test_a_fresh_start_is_quick_small_and_says_where_it_listens(served: Served) -> None:
-    seconds, bytes_ = _processor_seconds(served.process.pid), _resident(served.process.pid)
+def test_a_fresh_start_is_small_and_says_where_it_listens(served: Served) -> None:
+    resident = _resident(served.process.pid)
 
     metadata = httpx.get(f"{served.base}/metadata")
 
@@ -51,8 +46,7 @@ def test_a_fresh_start_is_quick_small_and_says_where_it_listens(served: Served) 
     said = served.log.read_text()
     assert served.base in said
     assert "NO SIGN-IN" in said
-    assert seconds < 1.5
-    assert bytes_ < 130 * MEBIBYTE
+    assert resident < 130 * MEBIBYTE
 
 
 def test_health_tells_live_ready_and_counts(served: Served) -> None:
@@ -207,7 +201,7 @@ def _connected(served: Served) -> socket.socket:
 
 def _head(path: str, length: int) -> bytes:
     return (
-        f"POST /fhir{path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/fhir+json\r\n"
+        f"POST /fhir{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/fhir+json\r\n"
         f"Content-Length: {length}\r\n\r\n"
     ).encode()
 
