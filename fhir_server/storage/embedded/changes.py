@@ -26,6 +26,7 @@ class Prepared(NamedTuple):
 class _Current(NamedTuple):
     n: int
     number: int
+    live: bool
     packed: Packed
 
 
@@ -63,7 +64,10 @@ def retag(transaction: Transaction, changes: Sequence[Prepared]) -> int:
     currents = _currents(transaction, changes)
     for version, packed in changes:
         current = currents.get((version.type, version.id))
-        if current is None or current[:2] != (version.ordinal, version.number):
+        if current is None or (current.n, current.number) != (
+            version.ordinal,
+            version.number,
+        ):
             continue
         y = transaction.type_number(version.type)
         transaction.reindex(y, current.n, current.packed, packed)
@@ -119,13 +123,13 @@ def _currents(
         if y is None:
             continue
         statement = sql(Sql(_CURRENT, (y,)), among("r.id", of_type))
-        for id_, n, number, *packed in transaction.connection.execute(*statement).fetchall():
-            found[type_, id_] = _Current(n, number, Packed(*packed))
+        for id_, n, number, live, *packed in transaction.connection.execute(*statement).fetchall():
+            found[type_, id_] = _Current(n, number, bool(live), Packed(*packed))
     return found
 
 
 _CURRENT = (
-    "SELECT r.id, r.n, r.number, r.start, r.stop, r.keys, r.texts, r.drivers, r.spans"
+    "SELECT r.id, r.n, r.number, r.live, r.start, r.stop, r.keys, r.texts, r.drivers, r.spans"
     " FROM resources r INDEXED BY resources_id WHERE r.y = ? AND "
 )
 
@@ -173,7 +177,7 @@ def _create(transaction: Transaction, changes: Sequence[Prepared]) -> None:
 _INSERT = inserting(
     "resources",
     (
-        *("n", "y", "id", "number", "updated", "method"),
+        *("n", "y", "id", "live", "number", "updated", "method"),
         *("start", "stop", "keys", "texts", "drivers", "spans", "content"),
     ),
 )
@@ -185,6 +189,7 @@ def _row(y: int, new: Prepared) -> Row:
         version.ordinal,
         y,
         version.id,
+        int(not version.deleted),
         version.number,
         version.updated,
         version.method,
@@ -201,17 +206,15 @@ def _supersede(transaction: Transaction, new: Prepared, current: _Current) -> No
         " SELECT n, number, y, updated, ?, method, content FROM resources WHERE n = ?",
         (version.updated, current.n),
     )
-    transaction.connection.execute(
-        "UPDATE resources SET number = ?, updated = ?, method = ?,"
-        " start = ?, stop = ?, keys = ?, texts = ?, drivers = ?, spans = ?, content = ?"
-        " WHERE n = ?",
-        (
-            version.number,
-            version.updated,
-            version.method,
-            *new.packed,
-            version.content,
-            current.n,
-        ),
-    )
+    values = (version.number, version.updated, version.method, *new.packed, version.content)
+    transaction.connection.execute(_UPDATE, (*values, current.n))
+    if version.deleted == current.live:
+        transaction.connection.execute(_SET_LIVE, (int(not version.deleted), current.n))
     transaction.reindex(y, current.n, current.packed, new.packed)
+
+
+_UPDATE = (
+    "UPDATE resources SET number = ?, updated = ?, method = ?,"
+    " start = ?, stop = ?, keys = ?, texts = ?, drivers = ?, spans = ?, content = ? WHERE n = ?"
+)
+_SET_LIVE = "UPDATE resources SET live = ? WHERE n = ?"

@@ -175,7 +175,7 @@ def _everything(y: int, by: By) -> _Source:
 
 def _live(y: int) -> Sql:
     """What the indexes do not show yet is not shown by another way either."""
-    return Sql("r.y = ? AND r.content IS NOT NULL AND r.n NOT IN unindexed", (y,))
+    return Sql("r.y = ? AND r.live = 1 AND r.n NOT IN unindexed", (y,))
 
 
 def _updated_in(driver: UpdatedIn, y: int) -> _Source:

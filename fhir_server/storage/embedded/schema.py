@@ -24,6 +24,7 @@ PRAGMA temp_store = MEMORY;
 PRAGMA secure_delete = FAST;
 """
 
+# `live` says whether there is content, so that an update need not touch `resources_live`.
 # `n` is declared INTEGER everywhere: an index on an untyped column cannot serve `x.n = r.n`.
 TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -32,6 +33,7 @@ CREATE TABLE IF NOT EXISTS resources (
     n INTEGER PRIMARY KEY,
     y INTEGER NOT NULL,
     id TEXT NOT NULL,
+    live INTEGER NOT NULL,
     number INTEGER NOT NULL,
     updated INTEGER NOT NULL,
     method TEXT NOT NULL,
@@ -45,7 +47,7 @@ CREATE TABLE IF NOT EXISTS resources (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS resources_id ON resources (y, id);
 CREATE INDEX IF NOT EXISTS resources_updated ON resources (y, updated);
-CREATE INDEX IF NOT EXISTS resources_live ON resources (y) WHERE content IS NOT NULL;
+CREATE INDEX IF NOT EXISTS resources_live ON resources (y) WHERE live = 1;
 CREATE TABLE IF NOT EXISTS history (
     n INTEGER NOT NULL,
     number INTEGER NOT NULL,

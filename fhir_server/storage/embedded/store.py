@@ -209,12 +209,9 @@ _GET = f"SELECT {VERSION_COLUMNS} FROM resources r WHERE r.y = ? AND r.id = ?"
 _GET_SUPERSEDED = "SELECT updated, method, content FROM history WHERE n = ? AND number = ?"
 _SCAN = (
     f"SELECT {VERSION_COLUMNS} FROM resources r INDEXED BY resources_id"
-    " WHERE r.y = ? AND r.id > ? AND r.content IS NOT NULL ORDER BY r.id LIMIT ?"
+    " WHERE r.y = ? AND r.id > ? AND r.live = 1 ORDER BY r.id LIMIT ?"
 )
-_COUNTS = (
-    "SELECT y, count(*) FROM resources INDEXED BY resources_live"
-    " WHERE content IS NOT NULL GROUP BY y"
-)
+_COUNTS = "SELECT y, count(*) FROM resources INDEXED BY resources_live WHERE live = 1 GROUP BY y"
 
 
 def _position(plan: Plan, row: Sequence[Any]) -> Position:

@@ -84,6 +84,8 @@ class Transaction:
 
     def reindex(self, y: int, n: int, old: Packed, new: Packed) -> None:
         """Make the indexes hold the new terms of a version in place of the old ones."""
+        if old == new:
+            return
         if n in self._touched:
             self.flush()
         self._touched.add(n)
