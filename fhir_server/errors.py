@@ -22,6 +22,7 @@ https://hl7.org/fhir/R4/valueset-issue-type.html
     ├── UnsupportedMediaType  415 not-supported
     ├── Misdirected           421 security       sent to a name this server does not serve
     ├── Unprocessable         422 invariant      well formed, but breaks a rule
+    ├── HeadersTooLarge       431 too-long
     ├── Unavailable           503 transient
     └── TimedOut              503 timeout
 """
@@ -132,6 +133,11 @@ class Misdirected(FhirError):
 class Unprocessable(FhirError):
     status = 422
     issue = "invariant"
+
+
+class HeadersTooLarge(FhirError):
+    status = 431
+    issue = "too-long"
 
 
 class Unavailable(FhirError):

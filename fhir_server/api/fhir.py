@@ -15,7 +15,13 @@ from urllib.parse import parse_qsl, unquote
 from fhir_server.api.body import Disconnected, Receive, read_body, require_type
 from fhir_server.api.negotiation import FHIR_JSON, Form, form_of
 from fhir_server.api.response import Send, body_and_encoding, headers_of, send_reply
-from fhir_server.errors import BadRequest, Misdirected, RequestTimedOut, UriTooLong
+from fhir_server.errors import (
+    BadRequest,
+    HeadersTooLarge,
+    Misdirected,
+    RequestTimedOut,
+    UriTooLong,
+)
 from fhir_server.fhir import json_format
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.failures import failed
@@ -30,6 +36,9 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 """Methods that are logged; another word could be anything."""
 _MOST_PAIRS = 10_000
 """Parameters that are parsed at all; how many a search may have is a setting."""
+_MOST_HEADERS = 200
+_MOST_HEADER_BYTES = 64 * 1024
+"""Bytes of all names and values of headers together."""
 _PLAIN = Form(f"{FHIR_JSON};charset=utf-8".encode())
 
 
@@ -108,6 +117,7 @@ class FhirFace:
     ) -> Reply:
         context = self._context
         try:
+            _require_few_headers(scope["headers"])
             self._require_our_host(exchange.headers.get("host", ""))
             request = self._request(exchange, scope)
             interaction = context.table.find(request, context)
@@ -205,11 +215,24 @@ class FhirFace:
 def _headers(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
     """By name in lower case; what comes several times is one list, as RFC 9110 5.2 says."""
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
-    if len(headers) != len(pairs):
-        for name in headers:
-            values = [value for key, value in pairs if key == name.encode("latin-1")]
-            headers[name] = b", ".join(values).decode("latin-1")
-    return headers
+    if len(headers) == len(pairs):
+        return headers
+    lists: dict[str, list[str]] = {name: [] for name in headers}
+    for name, value in pairs:
+        lists[name.decode("latin-1")].append(value.decode("latin-1"))
+    return {name: ", ".join(values) for name, values in lists.items()}
+
+
+def _require_few_headers(pairs: Sequence[tuple[bytes, bytes]]) -> None:
+    if len(pairs) > _MOST_HEADERS:
+        raise HeadersTooLarge(
+            f"The request has {len(pairs)} headers; at most {_MOST_HEADERS} are taken."
+        )
+    size = sum([len(name) + len(value) for name, value in pairs])
+    if size > _MOST_HEADER_BYTES:
+        raise HeadersTooLarge(
+            f"The headers have {size} bytes; at most {_MOST_HEADER_BYTES} are taken."
+        )
 
 
 def _segments(raw_path: bytes, root: int) -> list[str]:

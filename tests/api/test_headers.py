@@ -2,6 +2,7 @@
 
 import re
 from email.utils import parsedate_to_datetime
+from time import perf_counter
 
 import pytest
 
@@ -160,3 +161,34 @@ async def test_the_method_cannot_be_overridden(server: Server) -> None:
     response = await server.get(f"Patient/{stored['id']}", x_http_method_override="DELETE")
 
     assert response.json() == stored
+
+
+LIMITS = [
+    ([(b"x-a", b"1")] * 201, "The request has 201 headers; at most 200 are taken."),
+    ([(b"x-a", b"1" * 65_534)], "The headers have 65537 bytes; at most 65536 are taken."),
+]
+
+
+@pytest.mark.parametrize(("headers", "words"), LIMITS, ids=["count", "bytes"])
+async def test_headers_are_bounded(
+    server: Server, headers: list[tuple[bytes, bytes]], words: str
+) -> None:
+    response = await server.raw("GET", b"/fhir/metadata", headers=headers)
+
+    assert response.status == 431
+    assert f'"too-long","diagnostics":"{words}"'.encode() in response.body
+
+
+async def test_as_many_headers_as_allowed_are_taken_even_if_all_are_one(server: Server) -> None:
+    headers = [(b"x-a", b"1" * 100)] * 200
+
+    assert (await server.raw("GET", b"/fhir/metadata", headers=headers)).status == 200
+
+
+async def test_headers_by_the_thousand_cost_no_more_than_reading_them(server: Server) -> None:
+    headers = [(b"x-%d" % n, b"1") for n in range(20_000)] * 2
+    began = perf_counter()
+
+    await server.raw("GET", b"/fhir/metadata", headers=headers)
+
+    assert perf_counter() - began < 5
