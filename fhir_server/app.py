@@ -37,9 +37,10 @@ def create_app(settings: Settings | None = None) -> Application:
             readiness = Readiness(settings.drain_delay)
             readiness.watch()
             app.include_router(health_router(system.metrics, readiness, system.store_answers))
-            faces["fhir"] = _fhir_face(system)
+            faces["fhir"] = face = _fhir_face(system)
             settle()
             yield
+            face.close()
 
     rest = FastAPI(
         title="fhir-server", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None

@@ -92,6 +92,11 @@ class FhirFace:
         self._hosts = hosts
         self._ids = RequestIds()
 
+    def close(self) -> None:
+        """Write the log's last lines."""
+        if self._log is not None:
+            self._log.flush()
+
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         began = perf_counter()
         self._metrics.request_began()

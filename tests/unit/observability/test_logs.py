@@ -1,5 +1,6 @@
 """Logs: one JSON object a line on standard error, with the request they belong to."""
 
+import asyncio
 import json
 import logging
 import os
@@ -87,10 +88,15 @@ def test_an_exception_is_logged_without_its_words(
     assert "Smith" not in written
 
 
-def test_a_request_is_a_line_without_path_and_values(capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.anyio
+async def test_a_request_is_a_line_without_path_and_values(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     logs.request_id.set("4bf92f3577b34da6")
 
-    logs.RequestLog("json").record("GET", "search-type", "Patient", 200, 0.00123, 512, "name")
+    log = logs.RequestLog("json")
+    log.record("GET", "search-type", "Patient", 200, 0.00123, 512, "name")
+    log.flush()
 
     [line] = _lines(capfd)
     assert datetime.fromisoformat(line.pop("time")).tzinfo is not None
@@ -106,8 +112,34 @@ def test_a_request_is_a_line_without_path_and_values(capfd: pytest.CaptureFixtur
     } | {"event": "request", "level": "info"}
 
 
-def test_a_request_is_text_for_people(capfd: pytest.CaptureFixture[str]) -> None:
-    logs.RequestLog("console").record("GET", "", "", 404, 0.5, 0)
+@pytest.mark.anyio
+async def test_lines_of_requests_leave_together_and_soon(capfd: pytest.CaptureFixture[str]) -> None:
+    log = logs.RequestLog("json")
+    for status in (200, 404):
+        log.record("GET", "read", "Patient", status, 0.001, 1)
+    assert capfd.readouterr().err == ""
+
+    await asyncio.sleep(0.2)
+
+    assert [line["status"] for line in _lines(capfd)] == [200, 404]
+
+
+@pytest.mark.anyio
+async def test_many_lines_do_not_wait(capfd: pytest.CaptureFixture[str]) -> None:
+    log = logs.RequestLog("json")
+    for _ in range(300):
+        log.record("GET", "read", "Patient", 200, 0.001, 1)
+
+    assert len(_lines(capfd)) == 256
+    log.flush()
+    assert len(_lines(capfd)) == 44
+
+
+@pytest.mark.anyio
+async def test_a_request_is_text_for_people(capfd: pytest.CaptureFixture[str]) -> None:
+    log = logs.RequestLog("console")
+    log.record("GET", "", "", 404, 0.5, 0)
+    log.flush()
 
     assert capfd.readouterr().err.rstrip("\n").endswith(" 404   500.00 ms  GET -")
 
