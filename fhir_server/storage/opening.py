@@ -42,7 +42,7 @@ async def open_store(
     scheme, _, rest = url.partition(":")
     if scheme == "sqlite" and rest:
         storage = _embedded(Path(rest), blobs, deadline, clock)
-    elif scheme in {"mongodb", "mongodb+srv"}:
+    elif scheme in {"mongodb", "mongodb+srv"} and rest.startswith("//"):
         storage = _mongo(url, deadline, clock)
     else:
         raise StoreError("a store is named sqlite:PATH or mongodb://HOST/DATABASE")

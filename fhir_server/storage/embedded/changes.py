@@ -86,9 +86,11 @@ def purge(transaction: Transaction, type_: str, id_: str) -> bool:
     current = _currents(transaction, [sought]).get((type_, id_))
     if current is None:
         return False
-    transaction.reindex(transaction.type_number(type_), current.n, current.packed, NOTHING)
+    y = transaction.type_number(type_)
+    transaction.reindex(y, current.n, current.packed, NOTHING)
     transaction.connection.execute("DELETE FROM history WHERE n = ?", (current.n,))
     transaction.connection.execute("DELETE FROM resources WHERE n = ?", (current.n,))
+    transaction.erased = True
     return True
 
 

@@ -16,7 +16,9 @@ from fhir_server.storage.embedded.conditions import Sql
 from fhir_server.storage.embedded.timed import Deadline, Row, Timed
 
 _LOOP_SECONDS = 0.001
-_LOOP_STEPS = 200
+_LOOP_STEPS = 100
+_LOOP_CHARACTERS = 10_000
+"""A statement longer than this takes long to prepare, which nothing interrupts."""
 _LOOP_CACHE_KIB = 8192
 _THREADS = 4
 _THREAD_STEPS = 20_000
@@ -75,6 +77,8 @@ class Readers:
 
     def _may_try(self, form: str) -> bool:
         """Whether a query of this form may be tried on the event loop."""
+        if len(form) > _LOOP_CHARACTERS:
+            return False
         slow = self._slow.get(form)
         if slow is None or slow.spared == 0:
             return True

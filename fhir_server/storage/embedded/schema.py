@@ -9,6 +9,7 @@ may know any of it.
 
 import sqlite3
 import time
+from contextlib import closing
 
 from fhir_server.storage.base import SCHEMA_VERSION, NewerSchema, StoreError
 
@@ -21,7 +22,7 @@ _PRAGMAS = """
 PRAGMA synchronous = FULL;
 PRAGMA mmap_size = 0;
 PRAGMA temp_store = MEMORY;
-PRAGMA secure_delete = FAST;
+PRAGMA secure_delete = ON;
 """
 
 # `live` says whether there is content, so that an update need not touch `resources_live`.
@@ -103,19 +104,17 @@ def connect(path: str, cache: int = 2048) -> sqlite3.Connection:
     return connection
 
 
-def prepare(connection: sqlite3.Connection) -> None:
+def prepare(path: str) -> None:
     """Make the file ready: write-ahead logging and all tables; NewerSchema if it is too new."""
-    _use_write_ahead_log(connection)
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with closing(connect(path)) as connection:
+        _check_version(connection)
+        _use_write_ahead_log(connection)
+        connection.execute("BEGIN IMMEDIATE")
         _check_version(connection)
         for statement in TABLES.split(";"):
             connection.execute(statement)
         connection.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (SCHEMA_VERSION,))
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
+        connection.execute("COMMIT")
 
 
 def is_busy(error: sqlite3.Error) -> bool:

@@ -61,14 +61,13 @@ class EmbeddedStore:
         return await self._readers.rows(statement)
 
     async def open(self) -> None:
-        connection = schema.connect(self.path)
-        try:
-            schema.prepare(connection)
-        finally:
-            connection.close()
-        self._writer = Writer(self.path, self._types, self._deadline)
-        self._writer.start()
+        schema.prepare(self.path)
         self._readers = Readers(self.path, self._deadline)
+        try:
+            self._writer = Writer(self.path, self._types, self._deadline)
+        except BaseException:
+            self._readers.close()
+            raise
 
     async def close(self) -> None:
         self._readers.close()
@@ -94,11 +93,11 @@ class EmbeddedStore:
         return {row[0]: Version(type_, *row) for row in rows}
 
     async def get_version(self, type_: str, id_: str, number: int) -> Version | None:
-        current = await self.get(type_, id_)
-        if current is None or current.number == number:
-            return current
-        row = self._readers.here.row(_GET_SUPERSEDED, (current.ordinal, number))
-        return None if row is None else Version(type_, id_, number, current.ordinal, *row)
+        y = self._number(type_)
+        if y is None:
+            return None
+        row = self._readers.here.row(_GET_VERSION, (number, y, id_))
+        return None if row is None or row[1] is None else Version(type_, id_, number, *row)
 
     async def history(
         self,
@@ -206,7 +205,12 @@ def _only_index(_: Transaction) -> None:
 
 _PUT_OFF = "SELECT 1 FROM unindexed LIMIT 1"
 _GET = f"SELECT {VERSION_COLUMNS} FROM resources r WHERE r.y = ? AND r.id = ?"
-_GET_SUPERSEDED = "SELECT updated, method, content FROM history WHERE n = ? AND number = ?"
+_GET_VERSION = (
+    "SELECT r.n, iif(r.number = ?1, r.updated, h.updated), iif(r.number = ?1, r.method, h.method),"
+    " iif(r.number = ?1, r.content, h.content)"
+    " FROM resources r LEFT JOIN history h ON h.n = r.n AND h.number = ?1"
+    " WHERE r.y = ?2 AND r.id = ?3"
+)
 _SCAN = (
     f"SELECT {VERSION_COLUMNS} FROM resources r INDEXED BY resources_id"
     " WHERE r.y = ? AND r.id > ? AND r.live = 1 ORDER BY r.id LIMIT ?"

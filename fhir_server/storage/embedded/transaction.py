@@ -44,6 +44,9 @@ class Transaction:
     ) -> None:
         """`seconds` is the deadline of a query; whether it `puts_off` index rows is settled now."""
         self.connection = timed.connection
+        self.erased = False
+        """Set by who wants what was deleted out of the log as well, soon. (In the file it is
+        overwritten anyway: see the pragmas in `schema`.)"""
         self._timed = timed
         self._types = types
         self._seconds = seconds

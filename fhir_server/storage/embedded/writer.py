@@ -60,25 +60,24 @@ class _Outcome(NamedTuple):
 class Writer:
     def __init__(self, path: str, types: TypeNumbers, seconds: float) -> None:
         """`seconds` is the deadline of a query that a job makes."""
-        self._path = path
         self._types = types
         self._seconds = seconds
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
         self._closed = False
         self._put_off = 0
         """How many versions wait to be indexed, as far as this process knows."""
         self._last_asked = 0.0
+        self._erased = False
+        """Whether the log still holds what was erased."""
         self._under_way = 0
         """How many jobs the last group had, with those that came while it was written."""
         self._patience = 0.0
-
-    def start(self) -> None:
-        self._timed = Timed(self._path, steps=_STEPS, cache=_CACHE_KIB)
+        self._timed = Timed(path, steps=_STEPS, cache=_CACHE_KIB)
         self._connection = self._timed.connection
         self._connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         self._connection.execute("PRAGMA busy_timeout = 0")
         ((self._put_off,),) = self._connection.execute("SELECT count(*) FROM unindexed").fetchall()
+        self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -122,6 +121,7 @@ class Writer:
             if ended:
                 if self._put_off:
                     self._settle()
+                self._settle()
                 return
 
     def _gather(self, job: _Job | None, group: list[_Job]) -> bool:
@@ -160,8 +160,11 @@ class Writer:
         if self._put_off:
             self._write([])
             return False
+        mode = "TRUNCATE" if self._erased else "PASSIVE"
         with suppress(sqlite3.Error):
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            pragma = self._connection.execute(f"PRAGMA wal_checkpoint({mode})")
+            ((busy, *_),) = pragma.fetchall()
+            self._erased = self._erased and bool(busy)
         return True
 
     def _write(self, group: Sequence[_Job]) -> list[_Outcome]:
@@ -183,6 +186,7 @@ class Writer:
             self._put_off = 0
             return [_Outcome(error=_unexpected(error))] * len(group)
         self._put_off = self._put_off + put_off if puts_off else 0
+        self._erased = self._erased or transaction.erased
         return outcomes
 
     def _may_put_off(self, group: Sequence[_Job]) -> bool:
