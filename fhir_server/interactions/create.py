@@ -21,7 +21,9 @@ async def create(request: Request, context: Context) -> Decision:
         if match.version is not None:
             existing = match.version
             return Decision(
-                lambda _: found(request, existing, default="representation"), existing=existing
+                lambda _: found(request, existing, default="representation"),
+                guards=[match.guard],
+                existing=existing,
             )
         guards.append(match.guard)
     draft = Draft(type_, context.ids.new_id(), "POST", resource)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from fhir_server.errors import VersionConflict
 from fhir_server.interactions.answering import warn
 from fhir_server.interactions.context import Context
+from fhir_server.interactions.links import Link, references_in
 from fhir_server.interactions.references import resolve_conditional
 from fhir_server.interactions.request import Reply, Request
 from fhir_server.interactions.writing import Draft
@@ -21,7 +22,9 @@ from fhir_server.storage.base import Conflict, GuardFailed
 from fhir_server.storage.query import Guard
 from fhir_server.storage.versions import Version
 
-_ATTEMPTS = 20
+_PATIENCE = 15.0
+"""Seconds for which a write is decided anew while others are faster."""
+_LONGEST_PAUSE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +45,38 @@ Decide = Callable[[Request, Context], Awaitable[Decision]]
 async def carry_out(
     decide: Callable[[], Awaitable[Decision]], context: Context, *, resolved: bool = False
 ) -> Reply:
-    """The reply of the decision that could be committed; VersionConflict after many attempts.
+    """The reply of the decision that could be committed; VersionConflict when none ever can.
 
     References of the drafts are resolved first, unless `decide` has done so.
     """
-    for attempt in range(_ATTEMPTS):
+    sent: dict[int, list[Link]] = {}
+    until = asyncio.get_running_loop().time() + _PATIENCE
+    pause = 0.0
+    while True:
         decision = await decide()
-        warnings = [] if resolved else await _resolve(decision, context)
+        warnings = [] if resolved else await _resolve(decision, sent, context)
         try:
             versions = await _commit(decision, context)
         except (Conflict, GuardFailed):
-            await asyncio.sleep(random.random() * 0.002 * attempt)  # noqa: S311 -- only a delay
+            if asyncio.get_running_loop().time() > until:
+                raise VersionConflict("Others kept writing the same resource; try again.") from None
+            pause = min(pause * 1.5 + 0.001, _LONGEST_PAUSE)
+            await asyncio.sleep(random.random() * pause)  # noqa: S311 -- only a delay
             continue
         reply = decision.reply(versions)
         warn(reply, warnings)
         return reply
-    raise VersionConflict("Others kept writing the same resource; try again.")
 
 
-async def _resolve(decision: Decision, context: Context) -> list[str]:
+async def _resolve(decision: Decision, sent: dict[int, list[Link]], context: Context) -> list[str]:
+    """Point references of the drafts at what they mean now, whatever an earlier attempt found."""
     warnings = []
     for draft in decision.drafts:
         if draft.resource is not None:
-            warnings += await resolve_conditional(draft.resource, context)
+            links = sent.get(id(draft.resource))
+            if links is None:
+                links = sent[id(draft.resource)] = references_in(draft.resource)
+            warnings += await resolve_conditional(links, context)
     return warnings
 
 

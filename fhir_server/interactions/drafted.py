@@ -6,14 +6,15 @@ Deletes come first and references are resolved last: criteria must not find what
 transaction deletes, and conditional references must find what it creates.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from fhir_server.interactions.writing import Draft, Stamp
 from fhir_server.search.matching import Candidate, meets
-from fhir_server.storage.query import KeyIs, Plan
+from fhir_server.storage.query import KeyIn, KeyIs, Plan
 from fhir_server.storage.versions import Key
 
 
@@ -69,6 +70,8 @@ class _Type:
         match plan.drive:
             case KeyIs((key,)):
                 among = self._by_key.get(key, ())
+            case KeyIn(low, high):
+                among = self._between(low, high)
         return (each for each in among if each.id in self.drafts and meets(plan, each))
 
     @cached_property
@@ -79,6 +82,19 @@ class _Type:
             for draft in self.drafts.values()
             if draft.resource is not None
         }
+
+    def _between(self, low: Key, high: Key) -> Iterable[Candidate]:
+        keys = self._sorted_keys[type(low)]
+        start, stop = bisect_left(keys, low), bisect_left(keys, high)
+        return {
+            candidate.id: candidate for key in keys[start:stop] for candidate in self._by_key[key]
+        }.values()
+
+    @cached_property
+    def _sorted_keys(self) -> Mapping[type, Sequence[Any]]:
+        """Keys of one kind in their order: bytes, and text."""
+        keys = self._by_key
+        return {kind: sorted(key for key in keys if type(key) is kind) for kind in (bytes, str)}
 
     @cached_property
     def _by_key(self) -> Mapping[Key, Sequence[Candidate]]:

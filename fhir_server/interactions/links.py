@@ -7,7 +7,7 @@ the transaction is known, and a url when it is any entry's fullUrl. Canonicals a
 own url are none: they are names, by which others know it too.
 """
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,13 @@ TEMPORARY = ("urn:uuid:", "urn:oid:")
 _ANYWHERE = ("uri", "url", "oid", "uuid")
 
 
+Trail = tuple["Trail | None", dict[str, Any], str, int | None]
+"""How the walk came to a node: from where, the node, under which name, at which place of a list.
+
+Path and type of a node are told from it when they are needed, which is seldom.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """One place in a resource that holds a reference or a uri, as it was sent."""
@@ -28,14 +35,23 @@ class Link:
     key: Any
     value: str
     is_reference: bool
+    trail: Trail
+    """To the node that has it."""
+    name: str
+
+    @property
+    def place(self) -> str:
+        """FHIRPath within its resource, such as `Observation.performer[0].reference`."""
+        path = f"{_path(self.trail)}.{self.name}"
+        return path if self.holder is self.trail[1] else f"{path}[{self.key}]"
 
 
-def references_in(resource: Resource) -> Iterator[Link]:
+def references_in(resource: Resource) -> list[Link]:
     """Every reference in the resource, contained resources and extensions included.
 
     A Bundle is not entered: what stands in it speaks of its own entries.
     """
-    return (link for link in _candidates(resource, ()) if link.is_reference)
+    return [link for link in _candidates(resource, ()) if link.is_reference]
 
 
 def links_in(resource: Resource, full_urls: Container[str], elements: ElementTable) -> list[Link]:
@@ -43,21 +59,16 @@ def links_in(resource: Resource, full_urls: Container[str], elements: ElementTab
     return [
         link
         for link in _candidates(resource, full_urls)
-        if link.is_reference or _is_followed(link, resource, elements)
+        if link.is_reference or _is_followed(link, elements)
     ]
-
-
-def place_of(link: Link, resource: Resource) -> str:
-    """FHIRPath of a link within its resource, such as `Observation.performer[0].reference`."""
-    path = _path_to(link.holder, resource, str(resource.get("resourceType", "")))
-    return f"{path}[{link.key}]" if isinstance(link.key, int) else f"{path}.{link.key}"
 
 
 def _candidates(resource: Resource, full_urls: Container[str]) -> Iterator[Link]:
     """References, and uris by the names of their elements: quick, and a few too many."""
-    nodes: list[dict[str, Any]] = [resource]
-    while nodes:
-        node = nodes.pop()
+    trails: list[Trail] = [(None, resource, "", None)]
+    while trails:
+        trail = trails.pop()
+        node = trail[1]
         if node.get("resourceType") == "Bundle":
             continue
         for name, value in node.items():
@@ -66,61 +77,50 @@ def _candidates(resource: Resource, full_urls: Container[str]) -> Iterator[Link]
                 # An Expression, which always has a language, has a uri of the same name.
                 is_reference = name == "reference" and "language" not in node
                 if is_reference or (value in full_urls and name in URI_ELEMENTS):
-                    yield Link(node, name, value, is_reference)
+                    yield Link(node, name, value, is_reference, trail, name)
             elif kind is dict:
-                nodes.append(value)
+                trails.append((trail, value, name, None))
             elif kind is list:
-                nodes.extend(item for item in value if type(item) is dict)
+                trails += [(trail, e, name, i) for i, e in enumerate(value) if type(e) is dict]
                 if name in URI_ELEMENTS:
-                    yield from _listed(value, full_urls)
+                    yield from _listed(value, full_urls, trail, name)
 
 
-def _listed(values: list[Any], full_urls: Container[str]) -> Iterator[Link]:
+def _listed(
+    values: list[Any], full_urls: Container[str], trail: Trail, name: str
+) -> Iterator[Link]:
     for index, value in enumerate(values):
         if type(value) is str and value in full_urls:
-            yield Link(values, index, value, is_reference=False)
+            yield Link(values, index, value, is_reference=False, trail=trail, name=name)
 
 
-def _is_followed(link: Link, resource: Resource, elements: ElementTable) -> bool:
-    type_ = _type_of(link, resource, resource["resourceType"], elements)
+def _is_followed(link: Link, elements: ElementTable) -> bool:
+    node = link.trail[1]
+    type_ = _member_type(_type(link.trail, elements), link.name, elements)
     if not link.value.startswith(TEMPORARY):
         return type_ == "url"
-    own_url = link.key == "url" and "resourceType" in link.holder
-    return type_ in _ANYWHERE and not own_url
+    return type_ in _ANYWHERE and not (link.name == "url" and "resourceType" in node)
 
 
-def _type_of(link: Link, node: Any, type_: str, elements: ElementTable) -> str | None:
-    """The type of the link's element, looked for below a node of a type; None if not there."""
-    if isinstance(node, list):
-        if node is link.holder:
-            return type_
-        found = (_type_of(link, item, type_, elements) for item in node)
-        return next(filter(None, found), None)
-    if not isinstance(node, dict):
+def _type(trail: Trail, elements: ElementTable) -> str | None:
+    """The type of a node; None where the resource leaves what the definitions know."""
+    parent, node, name, _ = trail
+    own = node.get("resourceType")
+    if isinstance(own, str):
+        return own
+    return None if parent is None else _member_type(_type(parent, elements), name, elements)
+
+
+def _member_type(type_: str | None, name: str, elements: ElementTable) -> str | None:
+    if type_ is None or not (type_ in elements.types or "." in type_):
         return None
-    known = node.get("resourceType", type_)
-    members = elements.by_key(known) if known in elements.types or "." in known else {}
-    for name, value in node.items():
-        element = members.get(name.removeprefix("_"))
-        below = element.type_of(name.removeprefix("_")) if element else None
-        if node is link.holder and name == link.key:
-            return below
-        found_below = _type_of(link, value, below, elements) if below else None
-        if found_below:
-            return found_below
-    return None
+    element = elements.by_key(type_).get(name.removeprefix("_"))
+    return element.type_of(name.removeprefix("_")) if element else None
 
 
-def _path_to(wanted: Any, node: Any, path: str) -> str | None:
-    if node is wanted:
-        return path
-    steps: list[tuple[str, Any]] = []
-    if isinstance(node, Mapping):
-        steps = [(f"{path}.{name}", value) for name, value in node.items()]
-    elif isinstance(node, list):
-        steps = [(f"{path}[{index}]", value) for index, value in enumerate(node)]
-    for step, value in steps:
-        found = _path_to(wanted, value, step)
-        if found is not None:
-            return found
-    return None
+def _path(trail: Trail) -> str:
+    parent, node, name, index = trail
+    if parent is None:
+        return str(node.get("resourceType", ""))
+    path = f"{_path(parent)}.{name}"
+    return path if index is None else f"{path}[{index}]"

@@ -12,9 +12,8 @@ from urllib.parse import parse_qsl
 
 from fhir_server.errors import FhirError, InvalidReference, MultipleMatches, NoMatch
 from fhir_server.interactions.context import Context
-from fhir_server.interactions.links import TEMPORARY, Link, place_of, references_in
+from fhir_server.interactions.links import TEMPORARY, Link
 from fhir_server.interactions.matching import matching_ids
-from fhir_server.interactions.request import Resource
 
 _CONDITIONAL = re.compile(r"([A-Z][A-Za-z]{1,63})\?(.+)", re.DOTALL)
 
@@ -22,21 +21,30 @@ Criteria = tuple[str, Sequence[tuple[str, str]]]
 """A type, and the pairs that one resource of it must meet."""
 
 
-async def resolve_conditional(resource: Resource, context: Context) -> list[str]:
-    """Replace conditional references in place; returns warnings about those nobody can follow.
+async def resolve_conditional(links: Sequence[Link], context: Context) -> list[str]:
+    """Replace conditional references in place; returns a warning of those nobody can follow.
 
-    NoMatch or MultipleMatches, with the place, when criteria do not select one resource.
+    Always starts from the links as they were sent, so it can be done again. NoMatch or
+    MultipleMatches, with the place, when criteria do not select one resource.
     """
-    warnings = []
-    for link in references_in(resource):
-        if link.value.startswith(TEMPORARY):
-            warnings.append(
-                f"{place_of(link, resource)}: {link.value} names an entry of a bundle, which only "
-                "a transaction resolves; it was stored as it is."
-            )
-        elif criteria := _criteria(link.value, context):
-            link.holder[link.key] = await _target(criteria, link, resource, context)
-    return warnings
+    found: dict[str, str] = {}
+    temporary = [link for link in links if link.value.startswith(TEMPORARY)]
+    for link in links:
+        criteria = _criteria(link.value, context)
+        if criteria is not None:
+            if link.value not in found:
+                found[link.value] = await _target(criteria, link, context)
+            link.holder[link.key] = found[link.value]
+    return [_unresolved(temporary)] if temporary else []
+
+
+def _unresolved(links: Sequence[Link]) -> str:
+    first, others = links[-1], len(links) - 1  # the walk goes from the end
+    more = f" (and {others} more)" if others else ""
+    return (
+        f"{first.place}{more}: {first.value} names an entry of a bundle, which only a transaction "
+        "resolves; it was stored as it is."
+    )
 
 
 class Directory:
@@ -51,7 +59,7 @@ class Directory:
         if full_url:
             self._entries[full_url] = target
 
-    async def resolve(self, links: Sequence[Link], resource: Resource, base: str) -> None:
+    async def resolve(self, links: Sequence[Link], base: str) -> None:
         """Point the links of one entry at their targets; `base` is the root of its fullUrl.
 
         Always starts from the links as they were sent, so it can be done again.
@@ -60,20 +68,20 @@ class Directory:
             value = link.value
             target = self._entries.get(value) or self._entries.get(base + value)
             if target is None and link.is_reference:
-                target = await self._follow(link, resource)
+                target = await self._follow(link)
             link.holder[link.key] = target or value
 
-    async def _follow(self, link: Link, resource: Resource) -> str | None:
+    async def _follow(self, link: Link) -> str | None:
         if link.value.startswith(TEMPORARY):
             raise InvalidReference(
                 f"No entry of the transaction has the fullUrl {link.value}.",
-                expression=[place_of(link, resource)],
+                expression=[link.place],
             )
         criteria = _criteria(link.value, self._context)
         if criteria is None:
             return None
         if link.value not in self._found:
-            self._found[link.value] = await _target(criteria, link, resource, self._context)
+            self._found[link.value] = await _target(criteria, link, self._context)
         return self._found[link.value]
 
 
@@ -84,11 +92,11 @@ def _criteria(value: str, context: Context) -> Criteria | None:
     return (match[1], parse_qsl(match[2], keep_blank_values=True)) if match else None
 
 
-async def _target(criteria: Criteria, link: Link, resource: Resource, context: Context) -> str:
+async def _target(criteria: Criteria, link: Link, context: Context) -> str:
     try:
         return await _only_match(criteria, link.value, context)
     except FhirError as error:
-        error.expression = (place_of(link, resource),)
+        error.expression = (link.place,)
         raise
 
 

@@ -100,7 +100,13 @@ async def _decide(steps: Sequence[Step], context: Context) -> list[Decision]:
     decisions: list[Decision] = []
     for start in range(0, len(steps), _AT_ONCE):
         part = steps[start : start + _AT_ONCE]
-        decisions += await asyncio.gather(*(_decide_one(step, context) for step in part))
+        made = await asyncio.gather(
+            *(_decide_one(step, context) for step in part), return_exceptions=True
+        )
+        for decision in made:  # so that it is the first entry's error that is told
+            if isinstance(decision, BaseException):
+                raise decision
+            decisions.append(decision)
     return decisions
 
 
@@ -128,7 +134,7 @@ def _repeated(
             others = (created[id_] for id_ in drafted.matches(guard.plan) if id_ in created)
             earlier = first if first != place else min(others, default=place)
             if earlier != place:
-                repeated[place] = earlier
+                repeated[place] = repeated.get(earlier, earlier)
         if place not in repeated:
             created[decision.drafts[0].id] = place
     return repeated
@@ -170,8 +176,5 @@ def _target(decision: Decision) -> str:
 
 
 async def _point(step: Step, directory: Directory) -> None:
-    body = step.entry.request.body
-    if body is None or not step.links:
-        return
     with placing(step.entry):
-        await directory.resolve(step.links, body, step.entry.root)
+        await directory.resolve(step.links, step.entry.root)

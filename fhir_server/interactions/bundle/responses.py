@@ -25,8 +25,7 @@ def response_entry(reply: Reply, base_url: str) -> bytes:
     outcome = _outcome(reply)
     if outcome is not None:
         answer["outcome"] = outcome
-        return bundle.response_entry(answer)
-    body = body_of(reply)
+    body = body_of(reply) if reply.content is None or outcome is None else None
     full_url = f"{base_url}/{version.type}/{version.id}" if version and body else None
     return bundle.response_entry(answer, body, full_url)
 

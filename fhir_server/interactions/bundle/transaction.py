@@ -9,7 +9,7 @@ answered after it, so that they see what was written.
 from collections.abc import Container, Sequence
 from typing import Any
 
-from fhir_server.errors import FhirError, Gone
+from fhir_server.errors import Gone
 from fhir_server.fhir import bundle
 from fhir_server.interactions.bundle.combining import Step, combine
 from fhir_server.interactions.bundle.entries import Entry, entry_of, preferences, raw_entries
@@ -70,7 +70,8 @@ def _sorted_out(entries: Sequence[Entry], context: Context) -> tuple[list[Step],
 
 def _links(body: Any, full_urls: Container[str], context: Context) -> Sequence[Link]:
     """The links of a body; none of one that is no resource, which its interaction will refuse."""
-    if isinstance(body, dict) and body.get("resourceType") in context.definitions.resource_types:
+    type_ = body.get("resourceType") if isinstance(body, dict) else None
+    if isinstance(type_, str) and type_ in context.definitions.resource_types:
         return links_in(body, full_urls, context.definitions.elements)
     return ()
 
@@ -89,5 +90,5 @@ async def _try(reads: Sequence[Entry], drafted: Drafted, context: Context) -> No
 async def _read(entry: Entry, context: Context) -> Reply:
     try:
         return await perform_entry(entry, context)
-    except FhirError as error:
+    except Exception as error:  # noqa: BLE001 -- all is stored: that must reach the caller
         return failed(error)
