@@ -106,7 +106,7 @@ def _type(trail: Trail, elements: ElementTable) -> str | None:
     """The type of a node; None where the resource leaves what the definitions know."""
     parent, node, name, _ = trail
     own = node.get("resourceType")
-    if isinstance(own, str):
+    if isinstance(own, str) and own in elements.types:
         return own
     return None if parent is None else _member_type(_type(parent, elements), name, elements)
 

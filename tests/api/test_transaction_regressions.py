@@ -144,7 +144,7 @@ async def test_a_condition_that_is_no_text_is_refused_with_its_place(server: Ser
         response,
         400,
         "invalid",
-        "ifNoneExist is a text, not 5.",
+        "Entry 0: ifNoneExist is not text.",
         "Bundle.entry[0].request.ifNoneExist",
     )
 

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote
 
 from fhir_server.errors import BadRequest, MalformedContent, TooLarge
 from fhir_server.fhir.http_date import write_http_date
+from fhir_server.fhir.primitives import is_valid
 from fhir_server.fhir.temporal import span
 from fhir_server.interactions.answering import preference, return_form
 from fhir_server.interactions.context import Context
@@ -86,29 +87,28 @@ def entry_of(raw: Any, index: int, context: Context, prefer: str) -> Entry:
         )
     if not isinstance(url, str):
         raise BadRequest(f"Entry {index} has no url.", expression=[f"{place}.request.url"])
-    headers = {"prefer": prefer} | _conditions(asked, place)
+    headers = {"prefer": prefer} | _conditions(asked, index)
     path, query = _split(url, index, context.base_url)
     full_url = raw.get("fullUrl")
     request = Request(method, path, query, headers, raw.get("resource"))
     return Entry(index, full_url if isinstance(full_url, str) else "", request, url)
 
 
-def _conditions(asked: dict[str, Any], place: str) -> dict[str, str]:
+def _conditions(asked: dict[str, Any], index: int) -> dict[str, str]:
     """The conditions of an entry as the headers they stand for."""
     headers = {}
     for element, name in _CONDITIONS.items():
-        value = asked.get(element, "")
-        expression = [f"{place}.request.{element}"]
+        if element not in asked:
+            continue
+        value, expression = asked[element], [f"Bundle.entry[{index}].request.{element}"]
         if not isinstance(value, str):
-            raise BadRequest(f"{element} is a text, not {str(value)[:40]}.", expression=expression)
-        if value and element == "ifModifiedSince":
-            try:
-                value = write_http_date(span(value).first)
-            except ValueError:
-                words = f"{element} is an instant such as 2024-05-01T12:00:00Z, not {value[:40]!r}."
-                raise BadRequest(words, expression=expression) from None
-        if value:
-            headers[name] = value
+            raise BadRequest(f"Entry {index}: {element} is not text.", expression=expression)
+        if element == "ifModifiedSince":
+            if not is_valid("instant", value):
+                words = f"Entry {index}: {value[:40]!r} is not an instant."
+                raise BadRequest(words, expression=expression)
+            value = write_http_date(span(value).first)
+        headers[name] = value
     return headers
 
 
