@@ -77,12 +77,20 @@ class _Loading:
             position = 0
             for piece in read(source):
                 if isinstance(piece, Unreadable):
-                    complaints = self.tally.unreadable(piece)
+                    self._complain(self.tally.unreadable(piece))
                 else:
-                    complaints = self.tally.answered(piece, await _sent(piece, target))
-                self._complain(complaints)
+                    await self._parcel(piece, target)
                 self._bar.update(task, advance=piece.position - position, totals=self._totals())
                 position = piece.position
+
+    async def _parcel(self, parcel: Parcel, target: Target) -> None:
+        """Send a bundle; halves of it when it is too large and only gathered."""
+        answer = await _sent(parcel, target)
+        if answer.status == 413 and parcel.is_gathered and len(parcel.bundle["entry"]) > 1:
+            for half in parcel.halves():
+                await self._parcel(half, target)
+        else:
+            self._complain(self.tally.answered(parcel, answer))
 
     def _complain(self, complaints: list[str]) -> None:
         for words in complaints[:_MOST_COMPLAINTS]:
@@ -104,7 +112,7 @@ async def _sent(parcel: Parcel, target: Target) -> Answer:
     """
     if parcel.is_gathered:
         answer = await target.send({**parcel.bundle, "type": "transaction"})
-        if not 400 <= answer.status < 500:
+        if answer.status == 413 or not 400 <= answer.status < 500:
             return answer
     return await target.send(parcel.bundle)
 

@@ -7,8 +7,9 @@ refer within itself; single resources become batches, so that a bad one stops no
 """
 
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -48,6 +49,15 @@ class Parcel:
     position: int
     is_gathered: bool = False
     """Whether the bundle is a batch only because single resources were gathered into it."""
+
+    def halves(self) -> Sequence["Parcel"]:
+        """The same entries in two parcels, in order."""
+        entries = self.bundle["entry"]
+        middle = len(entries) // 2
+        return [
+            replace(self, bundle={**self.bundle, "entry": part})
+            for part in (entries[:middle], entries[middle:])
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +106,7 @@ def read(source: Source) -> Iterator[Parcel | Unreadable]:
                 yield from _of_lines(place, content, raw)
             else:
                 yield _of_whole(source, content.read())
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         yield Unreadable(place, f"cannot be read: {error}", source.size)
 
 
@@ -108,6 +118,8 @@ def _of_whole(source: Source, data: bytes) -> Parcel | Unreadable:
         return Unreadable(place, error.message, source.size)
     if not _is_resource(value):
         return Unreadable(place, _NOT_A_RESOURCE, source.size, matters=source.named)
+    if reason := _damage(value):
+        return Unreadable(place, reason, source.size)
     return Parcel(place, _as_bundle(value) or _batch([value]), source.size)
 
 
@@ -163,7 +175,9 @@ def _of_line(line: bytes) -> Resource | str:
         value = json_format.parse(line)
     except MalformedContent as error:
         return error.message
-    return value if _is_resource(value) else _NOT_A_RESOURCE
+    if not _is_resource(value):
+        return _NOT_A_RESOURCE
+    return _damage(value) or cast("Resource", value)
 
 
 _NOT_A_RESOURCE = "is no FHIR resource: it has no resourceType"
@@ -173,11 +187,22 @@ def _is_resource(value: object) -> bool:
     return isinstance(value, dict) and isinstance(value.get("resourceType"), str)
 
 
+def _damage(resource: Resource) -> str:
+    """Why a Bundle's entries cannot be told from one another; empty when they can."""
+    if resource["resourceType"] != "Bundle":
+        return ""
+    entries = resource.get("entry", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        return "is a Bundle whose entry is not a list of objects"
+    return ""
+
+
 def _as_bundle(resource: Resource) -> Resource | None:
     """What to send of a Bundle of a kind that stands for its entries; None for all else."""
-    if resource["resourceType"] != "Bundle" or resource.get("type") not in _SENT_AS:
+    type_ = resource.get("type")
+    if resource["resourceType"] != "Bundle" or not isinstance(type_, str) or type_ not in _SENT_AS:
         return None
-    sent_as = _SENT_AS[resource["type"]]
+    sent_as = _SENT_AS[type_]
     if sent_as is None:
         return resource
     entries = [entry for entry in resource.get("entry", ()) if _is_resource(entry.get("resource"))]

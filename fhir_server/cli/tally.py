@@ -52,17 +52,18 @@ class Tally:
         if answer.status >= 400 or answer.resource.get("resourceType") != "Bundle":
             self.errors += max(len(sent), 1)
             words = _words(answer.resource) or "the answer says no more"
-            return [f"{parcel.place}: {answer.status} {words}"]
+            advice = _advice(answer.status, parcel.bundle)
+            return [f"{parcel.place}: {answer.status} {words}{advice}"]
         failures: Counter[str] = Counter()
         nothing: Resource = {}
-        came_back = answer.resource.get("entry", [])
+        came_back = _objects(answer.resource.get("entry"))
         for entry, came in zip_longest(sent, came_back, fillvalue=nothing):
-            self._entry(entry, came.get("response") or {}, failures)
+            self._entry(entry, _object(came.get("response")), failures)
         return [f"{parcel.place}: {words}{_times(n)}" for words, n in failures.most_common()]
 
     def _entry(self, sent: Resource, response: Resource, failures: Counter[str]) -> None:
         status = str(response.get("status", ""))
-        outcome = response.get("outcome") or {}
+        outcome = _object(response.get("outcome"))
         if not status.startswith("2"):
             self.errors += 1
             failures[alike(f"{status} {_words(outcome)}".strip() or "no answer")] += 1
@@ -80,11 +81,24 @@ def alike(words: str) -> str:
     return words
 
 
+def _advice(status: int, bundle: Resource) -> str:
+    """What to do about a bundle that is too large; empty for what fails otherwise."""
+    if status != 413:
+        return ""
+    if bundle.get("type") == "transaction":
+        return (
+            " It stands or falls as a whole, so it was not cut: divide it where nothing refers"
+            " across, or allow more (docs/settings.md, FHIR_SERVER_MAX_BUNDLE_ENTRIES and"
+            " FHIR_SERVER_MAX_BODY)."
+        )
+    return " Divide it into several files."
+
+
 def _type(entry: Resource) -> str:
-    resource = entry.get("resource")
+    resource = _object(entry.get("resource"))
     if resource:
         return str(resource.get("resourceType"))
-    url = str((entry.get("request") or {}).get("url", ""))
+    url = str(_object(entry.get("request")).get("url", ""))
     return re.split(r"[/?]", url, maxsplit=1)[0] or "?"
 
 
@@ -94,12 +108,21 @@ def _words(outcome: Resource) -> str:
 
 def _issues(outcome: Resource) -> Iterator[str]:
     """What each issue of an OperationOutcome says, and the place it names."""
-    issues: Sequence[Any] = outcome.get("issue") or ()
-    for issue in issues:
-        text = issue.get("diagnostics") or (issue.get("details") or {}).get("text")
-        where = ", ".join(issue.get("expression") or ())
+    for issue in _objects(outcome.get("issue")):
+        text = issue.get("diagnostics") or _object(issue.get("details")).get("text")
+        expression = issue.get("expression")
+        where = ", ".join(map(str, expression)) if isinstance(expression, list) else ""
         words = str(text or issue.get("code"))
         yield f"{words} ({where})" if where else words
+
+
+def _objects(value: Any) -> Sequence[Resource]:
+    """What another server calls a list of objects; in place of what is none, an empty one."""
+    return [_object(each) for each in value] if isinstance(value, list) else []
+
+
+def _object(value: Any) -> Resource:
+    return value if isinstance(value, dict) else {}
 
 
 def _times(count: int) -> str:

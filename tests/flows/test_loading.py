@@ -191,3 +191,37 @@ def _stored_patients(served: Served) -> Iterator[tuple[str, int]]:
         query = {"subject": f"Patient/{patient['id']}", "_summary": "count"}
         answer = httpx.get(f"{served.base}/Encounter", params=query, timeout=60)
         yield patient["identifier"][0]["value"], answer.json()["total"]
+
+
+def test_damaged_files_are_told_each_and_the_others_go_in(tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    damaged = bytearray(gzip.compress(b'{"resourceType": "Patient"}' * 100))
+    damaged[10:20] = b"\xff" * 10
+    (folder / "a.json.gz").write_bytes(damaged)
+    odd = {"b": ("collection", ["x"]), "c": (["transaction"], []), "d": ("transaction", 5)}
+    for name, (type_, entry) in odd.items():
+        bundle = {"resourceType": "Bundle", "type": type_, "entry": entry}
+        (folder / f"{name}.json").write_text(json.dumps(bundle))
+    entries = [{"resourceType": "Patient"}] * 5001
+    (folder / "e.json").write_text(_bundle("collection", *entries))
+    (folder / "z.json").write_text('{"resourceType": "Patient", "id": "good"}')
+
+    ended = command("load", folder, folder=tmp_path)
+
+    assert ended.returncode == 1, ended.stderr
+    for said in ("failed a.json.gz: ", "failed b.json: ", "failed d.json: ", "failed e.json: 413"):
+        assert said in ended.stdout
+    assert "divide it where nothing refers across" in ended.stdout
+    assert "6 files, " in ended.stdout
+
+
+def test_lines_go_in_however_few_entries_a_bundle_may_have(tmp_path: Path) -> None:
+    (tmp_path / "some.ndjson").write_text(_lines(25))
+
+    ended = command(
+        "load", tmp_path / "some.ndjson", folder=tmp_path, FHIR_SERVER_MAX_BUNDLE_ENTRIES="7"
+    )
+
+    assert ended.returncode == 0, ended.stdout
+    assert "25 resources" in ended.stdout

@@ -238,3 +238,35 @@ def test_folders_are_loaded_in_the_order_they_are_named(tmp_path: Path) -> None:
         "hospitalInformation.json",
         "one.json",
     ]
+
+
+def test_a_damaged_packed_file_is_told_and_is_not_the_end(tmp_path: Path) -> None:
+    data = bytearray(gzip.compress(b'{"resourceType": "Patient"}' * 100))
+    data[10:20] = b"\xff" * 10
+    path = tmp_path / "damaged.json.gz"
+    path.write_bytes(data)
+
+    (piece,) = _read(path)
+
+    assert isinstance(piece, Unreadable)
+    assert "cannot be read" in piece.reason
+
+
+@pytest.mark.parametrize("type_", ["collection", "searchset", "transaction", "batch"])
+@pytest.mark.parametrize("entry", [["x"], 5, {"resource": {}}, [None]])
+@pytest.mark.parametrize("name", ["odd.json", "odd.ndjson"])
+def test_a_bundle_whose_entries_are_no_objects_is_told(
+    write: Write, name: str, entry: object, type_: str
+) -> None:
+    bundle = {"resourceType": "Bundle", "type": type_, "entry": entry}
+
+    (piece,) = _read(write(name, json.dumps(bundle)))
+
+    assert isinstance(piece, Unreadable)
+    assert piece.reason == "is a Bundle whose entry is not a list of objects"
+
+
+def test_a_bundle_whose_type_is_no_word_is_left_to_the_server_to_judge(write: Write) -> None:
+    odd = {"resourceType": "Bundle", "type": ["transaction"]}
+
+    assert _bundles(write("odd.json", json.dumps(odd)))[0]["entry"][0]["resource"] == odd

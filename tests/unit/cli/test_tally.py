@@ -135,3 +135,32 @@ def test_what_is_no_fhir_counts_only_where_it_matters() -> None:
 )
 def test_complaints_are_alike_but_for_places_and_ids(words: str, without: str) -> None:
     assert alike(words) == without
+
+
+@pytest.mark.parametrize(
+    "came_back",
+    [
+        ["x"],
+        5,
+        [{"response": "x"}],
+        [{"response": {"status": "400", "outcome": ["x"]}}],
+        [{"response": {"status": "400", "outcome": {"issue": ["x"]}}}],
+        [{"response": {"status": "400", "outcome": {"issue": [{"details": 1, "expression": 2}]}}}],
+    ],
+)
+def test_an_answer_of_another_shape_is_a_failure_of_its_entry(came_back: object) -> None:
+    tally = Tally()
+    answer = {"resourceType": "Bundle", "type": "batch-response", "entry": came_back}
+
+    said = tally.answered(_parcel("Patient"), Answer(200, answer))
+
+    assert (len(said), tally.errors, tally.resources) == (1, 1, 0)
+
+
+def test_of_a_transaction_that_is_too_large_what_to_do_is_told() -> None:
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": []}
+    outcome = _outcome("error", "The Bundle has 5001 entries.")
+
+    (said,) = Tally().answered(Parcel("x.json", bundle, 0), Answer(413, outcome))
+
+    assert "was not cut: divide it where nothing refers across, or allow more" in said
