@@ -13,7 +13,7 @@ from tests.support.random_versions import IDS, TYPES, Writing, random_plan, rand
 
 pytestmark = pytest.mark.anyio
 
-SEEDS = range(6)
+SEEDS = range(4)
 COMMITS = 60
 PLANS = 120
 PAGES = 8

@@ -16,6 +16,8 @@ from fhir_server.storage.base import SCHEMA_VERSION, NewerSchema, StoreError
 BUSY_SECONDS = 10.0
 """How long another process's write may be waited for."""
 
+_OLDEST = (3, 38)
+"""The first that always has JSON functions."""
 _STATEMENTS = 512
 
 _PRAGMAS = """
@@ -106,6 +108,8 @@ def connect(path: str, cache: int = 2048) -> sqlite3.Connection:
 
 def prepare(path: str) -> None:
     """Make the file ready: write-ahead logging and all tables; NewerSchema if it is too new."""
+    if sqlite3.sqlite_version_info < _OLDEST:
+        raise StoreError(f"SQLite is {sqlite3.sqlite_version}, too old: 3.38 is needed")
     with closing(connect(path)) as connection:
         _check_version(connection)
         _use_write_ahead_log(connection)

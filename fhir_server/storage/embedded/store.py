@@ -27,6 +27,8 @@ from fhir_server.storage.embedded.writer import Writer
 from fhir_server.storage.query import By, Driver, Guard, Plan
 from fhir_server.storage.versions import Change, HistoryPosition, Page, Position, Version
 
+_GUARD_SECONDS = 5.0
+"""A guard that takes longer fails: nobody can write meanwhile, in any process."""
 _ESTIMATE_MOST = 1000
 _ESTIMATE_SECONDS = 60.0
 _ESTIMATES = 1000
@@ -64,7 +66,7 @@ class EmbeddedStore:
         schema.prepare(self.path)
         self._readers = Readers(self.path, self._deadline)
         try:
-            self._writer = Writer(self.path, self._types, self._deadline)
+            self._writer = Writer(self.path, self._types, min(self._deadline, _GUARD_SECONDS))
         except BaseException:
             self._readers.close()
             raise

@@ -37,6 +37,7 @@ _MOST_PUT_OFF = 1024
 _GROUP = 256
 _IDLE_SECONDS = 0.1
 _LOG_PAGES = 16_384
+_LOG_BYTES = 128 << 20
 _CACHE_KIB = 32_768
 _STEPS = 20_000
 _PATIENCE = 0.25
@@ -75,6 +76,7 @@ class Writer:
         self._timed = Timed(path, steps=_STEPS, cache=_CACHE_KIB)
         self._connection = self._timed.connection
         self._connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
+        self._connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
         self._connection.execute("PRAGMA busy_timeout = 0")
         ((self._put_off,),) = self._connection.execute("SELECT count(*) FROM unindexed").fetchall()
         self._thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
