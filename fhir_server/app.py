@@ -47,10 +47,8 @@ def create_app(settings: Settings | None = None) -> Application:
     )
 
     async def application(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and _is_fhir(scope["path"]):
-            await faces["fhir"](scope, receive, send)
-        else:
-            await rest(scope, receive, send)
+        is_fhir = scope["type"] == "http" and _is_fhir(scope["path"])
+        await (faces["fhir"] if is_fhir else rest)(scope, receive, send)
 
     return application
 
