@@ -1,5 +1,6 @@
 """What nobody foresaw: the caller learns an incident's id, the log the rest, nobody the content"""
 
+import asyncio
 import json
 import re
 from typing import Any
@@ -182,6 +183,7 @@ async def test_a_process_whose_store_does_not_answer_is_not_ready(
 async def test_the_log_tells_of_requests_and_not_of_patients(
     server: Server, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    await _all_is_logged(capfd)
     mark = unique("canary")
     patient = a_patient(mark, name=[{"family": "Canaryson"}])
     id_ = (await server.create(patient))["id"]
@@ -200,7 +202,7 @@ async def test_the_log_tells_of_requests_and_not_of_patients(
         await server.send("CANARY", f"Patient/{id_}"),
     ]
 
-    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    lines = [json.loads(line) for line in (await _all_is_logged(capfd)).splitlines()]
 
     assert [line for line in lines if "canary" in json.dumps(line).lower()] == []
     assert [line["request"] for line in lines[1:]] == [
@@ -212,7 +214,14 @@ async def test_the_log_tells_of_requests_and_not_of_patients(
 
 
 async def test_requests_need_not_be_logged(start: Start, capfd: pytest.CaptureFixture[str]) -> None:
+    await _all_is_logged(capfd)
     async with start(log_requests=False) as server:
         await server.create(a_patient())
 
-    assert capfd.readouterr().err == ""
+        assert await _all_is_logged(capfd) == ""
+
+
+async def _all_is_logged(capfd: pytest.CaptureFixture[str]) -> str:
+    """What was logged since it was last asked for; lines may wait a twentieth of a second."""
+    await asyncio.sleep(0.1)
+    return capfd.readouterr().err
