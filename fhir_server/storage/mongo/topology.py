@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
+from uuid import uuid4
 
 from bson.codec_options import CodecOptions
 from bson.errors import BSONError
@@ -98,7 +99,8 @@ def driver_errors(
 
 async def _transactions_work(client: Client, database: Database) -> bool:
     """Whether an aborted insert is gone and a committed one is there."""
-    probe = {"_id": "transaction probe"}
+    # Servers that start together must not remove each other's.
+    probe = {"_id": f"transaction probe {uuid4().hex}"}
     collection = database[META]
     await make(database, META)
     try:
