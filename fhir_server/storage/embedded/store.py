@@ -1,7 +1,13 @@
 """EmbeddedStore: versions and their terms in one SQLite file.
 
-Writes go to the writer's thread, point reads happen at once, whatever may scan is a query under
-a deadline. See `schema` for the tables and `render` for how a plan becomes SQL.
+    schema    the tables                    writer       one thread, groups of jobs
+    types     types as small numbers        transaction  what a group does to the indexes
+    packing   terms as bytes                changes      what a commit does
+    render    plans as SQL                  reading      queries, on the loop and on threads
+    conditions  tests as SQL                timed        deadlines
+    history   versions by time
+
+Point reads happen at once, writes on the writer's thread, whatever may scan under a deadline.
 """
 
 # ruff: noqa: S608  all text here is ours and constant; what a caller gives is always a bound value
