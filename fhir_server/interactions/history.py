@@ -1,6 +1,6 @@
 """history of a resource, a type, the whole server. https://hl7.org/fhir/R4/http.html#history"""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from fhir_server.errors import BadRequest, NotFound, UnknownParameter
@@ -17,6 +17,8 @@ from fhir_server.storage.versions import HistoryPosition, Position, Version
 
 _STATUS = {"POST": "201 Created", "DELETE": "204 No Content"}
 _PARAMETERS = ("_since", "_at", "_count", PAGE_PARAMETER)
+_Key = tuple[str, str, int]
+"""Type, id and number of a version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +45,44 @@ async def history(request: Request, context: Context) -> Reply:
         type_, id_, since=asked.since, at=asked.at, after=asked.after, limit=asked.count + 1
     )
     shown = versions[: asked.count]
-    entries = [_entry(version, context.base_url) for version in shown]
+    created = await _created(shown, versions, context)
+    entries = [_entry(version, context.base_url, created) for version in shown]
     links = _links(request, context, asked, versions)
     return Reply(200, content=bundle.history(entries, links))
 
 
-def _entry(version: Version, base_url: str) -> bytes:
+async def _created(
+    shown: Sequence[Version], known: Sequence[Version], context: Context
+) -> frozenset[_Key]:
+    """Those shown that a PUT made of nothing: a first version, or one after a deletion.
+
+    The version before is the next one of its resource on the page, or else is looked up.
+    """
+    before = {_key(version): version for version in known}
+    found = []
+    for version in shown:
+        if version.method != "PUT":
+            continue
+        type_, id_, number = version.type, version.id, version.number - 1
+        previous = before.get((type_, id_, number))
+        if previous is None and number:
+            previous = await context.repository.version(type_, id_, number)
+        if previous is None or previous.deleted:
+            found.append(_key(version))
+    return frozenset(found)
+
+
+def _key(version: Version) -> _Key:
+    return version.type, version.id, version.number
+
+
+def _entry(version: Version, base_url: str, created: Container[_Key]) -> bytes:
     full_url = f"{base_url}/{version.type}/{version.id}"
     url = version.type if version.method == "POST" else f"{version.type}/{version.id}"
-    created = version.number == 1
     answer = {
-        "status": _STATUS.get(version.method, "201 Created" if created else "200 OK"),
+        "status": _STATUS.get(
+            version.method, "201 Created" if _key(version) in created else "200 OK"
+        ),
         "etag": etag(version),
         "lastModified": instant(version.updated),
     }

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from fhir_server.errors import Gone, NotFound, TimedOut
+from fhir_server.fhir.http_date import write_http_date
 from fhir_server.interactions.request import Resource
 from fhir_server.interactions.writing import Draft, Stamp
 from fhir_server.storage.base import Conflict, DeadlineExceeded, GuardFailed, Store
@@ -48,12 +49,16 @@ class Repository:
 
     async def vread(self, type_: str, id_: str, number: int) -> Version:
         """One version; NotFound if there is none of that number, Gone if it is a deletion."""
-        version = await self.store.get_version(type_, id_, number)
+        version = await self.version(type_, id_, number)
         if version is None:
             raise NotFound(f"There is no version {number} of {type_}/{id_}.")
         if version.content is None:
             raise _gone(version)
         return version
+
+    async def version(self, type_: str, id_: str, number: int) -> Version | None:
+        """One version, a deletion included; None if there is none of that number."""
+        return await self.store.get_version(type_, id_, number)
 
     async def history(
         self,
@@ -118,6 +123,7 @@ def _in_time(words: str) -> Iterator[None]:
 def _gone(version: Version) -> Gone:
     error = Gone(f"{version.type}/{version.id} was deleted in version {version.number}.")
     error.headers["etag"] = f'W/"{version.number}"'
+    error.headers["last-modified"] = write_http_date(version.updated)
     return error
 
 

@@ -83,9 +83,9 @@ def _shape(path: Sequence[str]) -> str:
             return "[type]"
         case [_, place]:
             return f"[type]/{place}"
-        case [_, _, "_history"]:
+        case [_, id_, "_history"] if id_[:1] not in _NO_ID:
             return "[type]/[id]/_history"
-        case [_, _, "_history", _]:
+        case [_, id_, "_history", _] if id_[:1] not in _NO_ID:
             return "[type]/[id]/_history/[vid]"
         case []:
             return ""

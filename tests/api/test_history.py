@@ -250,3 +250,33 @@ async def test_a_page_is_never_larger_than_the_server_allows(server: Server) -> 
 
     assert response.status_code == 200
     assert len(versions(response)) <= 1000
+
+
+async def test_what_came_back_after_its_deletion_was_created_again(server: Server) -> None:
+    first = await a_life(server)
+    url = f"Patient/{first['id']}"
+    await server.update(first)
+    await server.update(first | {"gender": "other"})
+
+    whole = (await server.get(f"{url}/_history")).json()["entry"]
+    following = await server.get(f"{url}/_history?_count=1")
+    paged = []
+    while next_page := link(following, "next"):
+        paged += following.json()["entry"]
+        following = await server.get(next_page)
+    paged += following.json()["entry"]
+    since = (
+        await server.get(f"{url}/_history?_since={whole[1]['response']['lastModified']}")
+    ).json()
+
+    statuses = [entry["response"]["status"] for entry in whole]
+    assert statuses == ["200 OK", "201 Created", "204 No Content", "200 OK", "201 Created"]
+    assert [entry["response"]["status"] for entry in paged] == statuses
+    assert since["entry"][1]["response"]["status"] == "201 Created"
+
+
+@pytest.mark.parametrize("path", ["Patient/_history/_history", "Patient/_history/_history/1"])
+async def test_a_history_of_a_history_is_nowhere(server: Server, path: str) -> None:
+    response = await server.get(path)
+
+    assert_issue(response, 404, "not-found", f"There is nothing at {path!r}.")

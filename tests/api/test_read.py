@@ -1,5 +1,7 @@
 """https://hl7.org/fhir/R4/http.html#read"""
 
+from email.utils import parsedate_to_datetime
+
 import pytest
 
 from tests.support.asserts import assert_issue
@@ -86,6 +88,9 @@ async def test_a_deleted_resource_is_gone(server: Server) -> None:
 
     assert_issue(response, 410, "deleted", f"Patient/{stored['id']} was deleted in version 2.")
     assert response.headers["etag"] == 'W/"2"'
+    (deletion, _) = (await server.get(f"Patient/{stored['id']}/_history")).json()["entry"]
+    modified = parsedate_to_datetime(response.headers["last-modified"])
+    assert deletion["response"]["lastModified"].startswith(f"{modified:%Y-%m-%dT%H:%M:%S.}")
 
 
 async def test_an_id_may_have_64_characters_of_every_kind(server: Server) -> None:
