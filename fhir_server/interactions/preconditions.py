@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from fhir_server.errors import BadRequest, PreconditionFailed
 from fhir_server.fhir.http_date import read_http_date
 from fhir_server.interactions.request import Request
+from fhir_server.search.clause import shown
 from fhir_server.storage.versions import Version
 
 _TAG = re.compile(r'\s*(?:W/)?"([^"]*)"\s*')
@@ -55,7 +56,8 @@ def already_has(request: Request, current: Version) -> bool:
     """Whether the caller's copy is current, by If-None-Match or else If-Modified-Since."""
     header = request.headers.get("if-none-match")
     if header is not None:
-        return header.strip() == "*" or str(current.number) in _tags("If-None-Match", header)
+        # RFC 9110 13.1.2: what is no tag matches none, and the resource is sent
+        return header.strip() == "*" or str(current.number) in (_read_tags(header) or ())
     since = request.headers.get("if-modified-since")
     if since is None:
         return False
@@ -67,17 +69,36 @@ def already_has(request: Request, current: Version) -> bool:
 
 
 def if_none_exist(request: Request) -> Sequence[tuple[str, str]] | None:
-    """The criteria of a conditional create, with or without a `Type?`; None when it is not one."""
+    """The criteria of a conditional create, with or without a `Type?`; None when it is not one.
+
+    BadRequest when that is another type than the one to create.
+    """
     header = request.headers.get("if-none-exist")
     if header is None:
         return None
     head, mark, query = header.strip().partition("?")
-    criteria = query if mark and "=" not in head else header.strip()
-    return parse_qsl(criteria, keep_blank_values=True)
+    if not mark or "=" in head:
+        return parse_qsl(header.strip(), keep_blank_values=True)
+    named, wanted = head.rpartition("/")[2], request.path[0]
+    if named not in {"", wanted}:
+        raise BadRequest(
+            f"If-None-Exist looks for {shown(named)}, but a {wanted} is to be created;"
+            " both must be of one type."
+        )
+    return parse_qsl(query, keep_blank_values=True)
 
 
 def _tags(name: str, header: str) -> Sequence[str]:
-    tags, place = [], 0
+    tags = _read_tags(header)
+    if tags is None:
+        raise BadRequest(f'{name}: {header} is not a version tag such as W/"3".')
+    return tags
+
+
+def _read_tags(header: str) -> Sequence[str] | None:
+    """The tags of a list; None when it is no list of tags."""
+    tags: list[str] = []
+    place = 0
     while match := _TAG.match(header, place):
         tags.append(match[1])
         place = match.end()
@@ -86,4 +107,4 @@ def _tags(name: str, header: str) -> Sequence[str]:
         if header[place] != ",":
             break
         place += 1
-    raise BadRequest(f'{name}: {header} is not a version tag such as W/"3".')
+    return None

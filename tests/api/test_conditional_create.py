@@ -151,3 +151,18 @@ async def test_a_match_is_found_though_the_sent_resource_cannot_be_linked(server
     )
 
     assert response.status_code == 200
+
+
+@pytest.mark.parametrize("form", ["Observation?{}", f"{BASE}/Observation?{{}}"])
+async def test_criteria_of_another_type_are_refused(server: Server, form: str) -> None:
+    response = await server.post(
+        "Patient", a_patient(), if_none_exist=form.format(f"identifier={unique()}")
+    )
+
+    assert_issue(
+        response,
+        400,
+        "invalid",
+        "If-None-Exist looks for Observation, but a Patient is to be created; "
+        "both must be of one type.",
+    )

@@ -40,10 +40,19 @@ async def test_a_copy_that_is_older_is_sent_again(server: Server) -> None:
     assert response.headers["etag"] == 'W/"2"'
 
 
-async def test_what_is_no_version_tag_is_refused(server: Server) -> None:
-    id_ = (await server.create(a_patient()))["id"]
+@pytest.mark.parametrize("header", ["1", "abc", "", 'W/"1', 'W/"1" W/"1"'])
+async def test_what_is_no_version_tag_matches_nothing(server: Server, header: str) -> None:
+    stored = await server.create(a_patient())
 
-    response = await server.get(f"Patient/{id_}", if_none_match="1")
+    response = await server.get(f"Patient/{stored['id']}", if_none_match=header)
+
+    assert (response.status_code, response.json()) == (200, stored)
+
+
+async def test_what_is_no_version_tag_keeps_a_write_from_being_done(server: Server) -> None:
+    stored = await server.create(a_patient())
+
+    response = await server.put(f"Patient/{stored['id']}", stored, if_none_match="1")
 
     assert_issue(response, 400, "invalid", 'If-None-Match: 1 is not a version tag such as W/"3".')
 
