@@ -12,6 +12,7 @@ from fhir_server import __version__
 from fhir_server.errors import BadRequest
 from fhir_server.fhir.temporal import instant
 from fhir_server.interactions.context import Context
+from fhir_server.interactions.plain_query import require_plain_query
 from fhir_server.interactions.request import Reply, Request
 from fhir_server.interactions.routing import Table
 
@@ -35,6 +36,7 @@ _SYSTEM_CODES = frozenset({"transaction", "batch", "search-system", "history-sys
 
 async def capabilities(request: Request, context: Context) -> Reply:
     """The CapabilityStatement; `mode` may only be full."""
+    require_plain_query(request, "capabilities", "mode")
     mode = dict(request.query).get("mode", "full")
     if mode != "full":
         raise BadRequest(f"mode={mode[:40]} is not offered; leave it out or ask for full.")

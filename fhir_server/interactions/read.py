@@ -1,12 +1,14 @@
 """read: the current version of a resource. https://hl7.org/fhir/R4/http.html#read"""
 
 from fhir_server.interactions.context import Context
+from fhir_server.interactions.plain_query import require_plain_query
 from fhir_server.interactions.preconditions import already_has
 from fhir_server.interactions.request import Reply, Request
 
 
 async def read(request: Request, context: Context) -> Reply:
     """The current version; NotFound, Gone, or 304 when the caller already has it."""
+    require_plain_query(request, "read")
     type_, id_ = request.path
     version = await context.repository.read(type_, id_)
     if already_has(request, version):
