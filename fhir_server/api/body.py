@@ -13,6 +13,8 @@ from fhir_server.errors import BadRequest, TooLarge, UnsupportedMediaType
 
 FORM = "application/x-www-form-urlencoded"
 _JSON_TYPES = frozenset({"application/fhir+json", "application/json", "text/json"})
+_MOST_MEMBERS = 10_000
+"""Each costs as much as a few thousand bytes do, even when it is empty."""
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
@@ -59,12 +61,15 @@ async def read_body(receive: Receive, headers: Mapping[str, str], most: int) -> 
         raise _too_large(announced, most)
     unpacker = _unpacker(headers.get("content-encoding", "identity").strip().lower())
     parts: list[bytes] = []
-    size, more = 0, True
+    arrived, size, more = 0, 0, True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Disconnected
         part = message.get("body", b"")
+        arrived += len(part)
+        if arrived > most:
+            raise _too_large(f"more than {most}", most)
         if unpacker is not None and part:
             part = unpacker.feed(part, most - size)
         more = message.get("more_body", False)
@@ -89,15 +94,20 @@ def _unpacker(encoding: str) -> "_Unpacker | None":
             f"Content-Encoding {encoding[:40]!r} is not understood; gzip and zstd are."
         )
     make, slice_ = _ENCODINGS[encoding]
-    return _Unpacker(make(), slice_)
+    return _Unpacker(make, slice_)
 
 
 class _Unpacker:
-    """Unpacks a slice at a time: that bounds what one step can unpack to."""
+    """Unpacks a slice at a time: that bounds what one step can unpack to.
 
-    def __init__(self, stream: _Stream, slice_: int) -> None:
-        self._stream = stream
+    A body may have several members (RFC 1952 2.2) or frames (RFC 8878 3.1), one after the other.
+    """
+
+    def __init__(self, make: Callable[[], _Stream], slice_: int) -> None:
+        self._make = make
+        self._stream = make()
         self._slice = slice_
+        self._members = 1
 
     @property
     def complete(self) -> bool:
@@ -108,21 +118,28 @@ class _Unpacker:
         parts, size = [], 0
         try:
             for start in range(0, len(data), self._slice):
-                if self._stream.eof:
-                    raise _followed()
-                parts.append(self._stream.decompress(data[start : start + self._slice]))
+                parts.append(self._unpacked(data[start : start + self._slice]))
                 size += len(parts[-1])
                 if size > most:
                     break
         except (zlib.error, zstandard.ZstdError):
             raise BadRequest("The body is not packed as Content-Encoding says.") from None
-        if self._stream.unused_data:
-            raise _followed()
         return b"".join(parts)
 
+    def _unpacked(self, data: bytes) -> bytes:
+        parts = []
+        while data:
+            if self._stream.eof:
+                self._next_member()
+            parts.append(self._stream.decompress(data))
+            data = self._stream.unused_data
+        return b"".join(parts)
 
-def _followed() -> BadRequest:
-    return BadRequest("Something follows the end of the packed body.")
+    def _next_member(self) -> None:
+        self._members += 1
+        if self._members > _MOST_MEMBERS:
+            raise BadRequest(f"The packed body has more than {_MOST_MEMBERS} parts.")
+        self._stream = self._make()
 
 
 def _gzip() -> _Stream:

@@ -21,6 +21,8 @@ _OFFERED = {
 }
 """What may be asked for, and what is answered."""
 _VERSION = "4.0"
+_LONGEST_KEPT = 200
+"""Characters of a header that is remembered: nobody fills the memory with long ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,21 @@ class Form:
     pretty: bool = False
 
 
-@lru_cache(maxsize=256)
 def form_of(accept: str | None, format_: str | None, pretty: str | None) -> Form:
     """The form of the answer; `_format` goes before Accept. NotAcceptable if we have none."""
+    if len(accept or "") + len(format_ or "") + len(pretty or "") > _LONGEST_KEPT:
+        return _form_of(accept, format_, pretty)
+    return _kept_form_of(accept, format_, pretty)
+
+
+def encoding_of(accept_encoding: str) -> str | None:
+    """`zstd` or `gzip`, whichever the caller takes, zstd first; None for neither."""
+    if len(accept_encoding) > _LONGEST_KEPT:
+        return _encoding_of(accept_encoding)
+    return _kept_encoding_of(accept_encoding)
+
+
+def _form_of(accept: str | None, format_: str | None, pretty: str | None) -> Form:
     asked = format_.replace(" ", "+") if format_ else accept
     media_type = _chosen(asked) if asked else FHIR_JSON
     if media_type is None:
@@ -43,15 +57,17 @@ def form_of(accept: str | None, format_: str | None, pretty: str | None) -> Form
     return Form(f"{media_type};charset=utf-8".encode(), pretty == "true")
 
 
-@lru_cache(maxsize=64)
-def encoding_of(accept_encoding: str) -> str | None:
-    """`zstd` or `gzip`, whichever the caller takes, zstd first; None for neither."""
+def _encoding_of(accept_encoding: str) -> str | None:
     taken = {coding for coding, quality, _ in _ranges(accept_encoding) if quality > 0}
     refused = {coding for coding, quality, _ in _ranges(accept_encoding) if quality == 0}
     for coding in ("zstd", "gzip"):
         if coding in taken or ("*" in taken and coding not in refused):
             return coding
     return None
+
+
+_kept_form_of = lru_cache(maxsize=256)(_form_of)
+_kept_encoding_of = lru_cache(maxsize=64)(_encoding_of)
 
 
 def _chosen(accept: str) -> str | None:

@@ -68,26 +68,64 @@ async def test_a_packed_body_that_ends_too_early_is_refused(server: Server, enco
     assert_issue(response, 400, "invalid", "The packed body ends too early.")
 
 
+def _headers(encoding: str) -> list[tuple[bytes, bytes]]:
+    return [(b"content-type", FHIR_JSON.encode()), (b"content-encoding", encoding.encode())]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+async def test_a_packed_body_may_have_several_members(
+    server: Server, encoding: str, size: int
+) -> None:
+    pack = PACKERS[encoding]
+    packed = pack(PATIENT[:20]) + pack(b"") + pack(PATIENT[20:]) + pack(b"")
+    parts = [packed[at : at + size] for at in range(0, len(packed), size)]
+
+    response = await server.raw("POST", b"/fhir/Patient", headers=_headers(encoding), body=parts)
+
+    assert response.status == 201
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
 @pytest.mark.parametrize("parts", [1, 2])
 async def test_what_follows_a_packed_body_is_refused(
     server: Server, encoding: str, parts: int
 ) -> None:
-    packed, more = PACKERS[encoding](PATIENT), PACKERS[encoding](b"more")
+    packed, more = PACKERS[encoding](PATIENT), b"more"
 
     response = await server.raw(
         "POST",
         b"/fhir/Patient",
-        headers=[
-            (b"content-type", FHIR_JSON.encode()),
-            (b"content-encoding", encoding.encode()),
-        ],
+        headers=_headers(encoding),
         body=[packed + more] if parts == 1 else [packed, more],
     )
 
     issue = json.loads(response.body)["issue"][0]
     assert response.status == 400
-    assert issue["diagnostics"] == "Something follows the end of the packed body."
+    assert issue["diagnostics"] in {
+        "The body is not packed as Content-Encoding says.",
+        "The packed body ends too early.",
+    }
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+async def test_members_without_content_are_bounded(server: Server, encoding: str) -> None:
+    packed = PACKERS[encoding](b"") * 10_001
+
+    response = await server.post("Patient", packed, content_encoding=encoding)
+
+    assert_issue(response, 400, "invalid", "The packed body has more than 10000 parts.")
+
+
+async def test_a_packed_body_is_bounded_by_what_arrives_too(start: Start) -> None:
+    nothing = b"\x00\x00\x00\xff\xff"  # a stored block of no bytes
+    packed = gzip.compress(b"")[:10] + nothing * 1000
+    async with start(max_body=1000) as server:
+        response = await server.raw(
+            "POST", b"/fhir/Patient", headers=_headers("gzip"), body=[packed]
+        )
+
+    assert response.status == 413
 
 
 async def test_a_body_may_come_in_many_parts(server: Server) -> None:
@@ -190,7 +228,7 @@ async def test_who_goes_away_in_the_middle_leaves_nothing(server: Server) -> Non
         "path": "/fhir/Patient",
         "raw_path": b"/fhir/Patient",
         "query_string": b"",
-        "headers": [(b"content-type", FHIR_JSON.encode())],
+        "headers": [(b"host", b"localhost"), (b"content-type", FHIR_JSON.encode())],
     }
     await server.app(scope, receive, send)
 

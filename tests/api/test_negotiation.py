@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from fhir_server.api import negotiation
 from tests.support.asserts import assert_issue
 from tests.support.builders import a_patient, unique
 from tests.support.server import ON_ONE_STORE, Server
@@ -192,3 +193,18 @@ async def test_a_small_answer_is_not_packed(server: Server) -> None:
     response = await server.get(f"Patient/{stored['id']}", accept_encoding="gzip, zstd")
 
     assert "content-encoding" not in response.headers
+
+
+async def test_long_headers_are_not_remembered(server: Server) -> None:
+    kept = [negotiation._kept_form_of, negotiation._kept_encoding_of]  # noqa: SLF001 -- memory is not seen from outside
+    before = [each.cache_info().currsize for each in kept]
+
+    for n in range(20):
+        rest = f"application/x-{n}{'x' * 200}"
+        response = await server.get(
+            "metadata", accept=f"application/fhir+json, {rest}", accept_encoding=f"gzip, {rest}"
+        )
+        assert response.headers["content-type"] == FHIR
+        assert response.headers["content-encoding"] == "gzip"
+
+    assert [each.cache_info().currsize for each in kept] == before
