@@ -10,10 +10,9 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 
-from fhir_server import __version__
 from fhir_server.api.fhir import FhirFace, Limits
 from fhir_server.api.health import health_router
-from fhir_server.config import FHIR_PATH, Settings, load_settings
+from fhir_server.config import FHIR_PATH, OPEN_ONLY, InvalidSettings, Settings, load_settings
 from fhir_server.kit.interpreter import settle
 from fhir_server.observability import logs
 from fhir_server.observability.readiness import Readiness
@@ -26,7 +25,10 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 def create_app(settings: Settings | None = None) -> Application:
-    """The ASGI application; its lifespan opens and closes the system."""
+    """The ASGI application; its lifespan opens and closes the system.
+
+    Whoever serves it: without access control it starts only when the settings say `open`.
+    """
     settings = settings or load_settings()
     logs.configure(settings.log_level, settings.log_format)
     faces: dict[str, Application] = {}
@@ -42,9 +44,8 @@ def create_app(settings: Settings | None = None) -> Application:
             yield
             face.close()
 
-    rest = FastAPI(
-        title="fhir-server", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None
-    )
+    # Without the description of the routes there are no pages of it either.
+    rest = FastAPI(lifespan=lifespan, openapi_url=None)
 
     async def application(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         is_fhir = scope["type"] == "http" and _is_fhir(scope["path"])
@@ -60,6 +61,9 @@ def _is_fhir(path: str) -> bool:
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[System]:
     """The system; what keeps it from opening is told in words before the start fails."""
+    if not settings.open:
+        _log.error("the server does not start", reason=OPEN_ONLY)
+        raise InvalidSettings(OPEN_ONLY)
     async with AsyncExitStack() as stack:
         try:
             system = await stack.enter_async_context(open_system(settings))
@@ -79,5 +83,5 @@ def _fhir_face(system: System) -> FhirFace:
         ),
         metrics=system.metrics,
         log=logs.RequestLog(settings.log_format) if settings.log_requests else None,
-        hosts=settings.own_hosts if settings.open else None,
+        hosts=settings.own_hosts,
     )

@@ -20,6 +20,14 @@ PREFIX = "FHIR_SERVER_"
 FHIR_PATH = "/fhir"
 """Where below the base URL the FHIR service lives."""
 
+MOST_DRAIN = 30
+"""Seconds from the signal to stop within which the process ends."""
+OPEN_ONLY = (
+    "this version has no access control yet, so it serves only with --open:"
+    " no sign-in, reached from this machine only."
+)
+"""Why the server does not start otherwise."""
+
 _STORES = ("sqlite:", "mongodb://", "mongodb+srv://")
 _SECRETS = {"store"}
 _MEBIBYTE = 1024 * 1024
@@ -82,7 +90,7 @@ class Settings(BaseSettings):
         le=25,
         description=(
             "Seconds to go on serving, not ready, after the signal to stop: behind a load"
-            " balancer, the time it takes to notice."
+            " balancer, the time it takes to notice; with the time to finish at most 30."
         ),
     )
     drain_timeout: Count = Field(
@@ -91,8 +99,9 @@ class Settings(BaseSettings):
     request_deadline: Seconds = Field(
         15,
         description=(
-            "Seconds that a body may take to arrive, and that one query or commit of the store"
-            " may take; the answer then is that time is up."
+            "Seconds that a body may take to arrive, that one query or commit of the store may"
+            " take, and after which a batch begins no further entry; the answer then is that time"
+            " is up."
         ),
     )
     max_body: Bytes = Field(
@@ -101,6 +110,13 @@ class Settings(BaseSettings):
     max_depth: Count = Field(64, description="Deepest nesting of objects and arrays in JSON.")
     max_bundle_entries: Count = Field(
         5000, description="Most entries of a batch or transaction bundle."
+    )
+    max_batch_answer: Bytes = Field(
+        ByteSize(64 * _MEBIBYTE),
+        description=(
+            "Most bytes of resources in the answer to a batch; reads beyond are refused, writes"
+            " are done and show no resource."
+        ),
     )
     max_url: Bytes = Field(ByteSize(8 * _KIBIBYTE), description="Longest path and query of a URL.")
     max_parameters: Count = Field(100, description="Most parameters of one search.")
@@ -184,6 +200,12 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"{PREFIX}BASE_URL must be set when {PREFIX}HOST is {self.host}:"
                 f" links need the address that clients use"
+            )
+        if self.drain_delay + self.drain_timeout > MOST_DRAIN:
+            raise ValueError(
+                f"{PREFIX}DRAIN_DELAY and {PREFIX}DRAIN_TIMEOUT are"
+                f" {self.drain_delay + self.drain_timeout:g} s together: the server ends within"
+                f" {MOST_DRAIN} s of the signal to stop, so shorten one of them"
             )
         if self.page_size > self.max_page_size:
             raise ValueError(f"{PREFIX}PAGE_SIZE is larger than {PREFIX}MAX_PAGE_SIZE")

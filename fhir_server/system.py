@@ -119,6 +119,9 @@ def _policy(settings: Settings) -> Policy:
         bundle_entries=settings.max_bundle_entries,
         history_count=settings.page_size,
         most_count=settings.max_page_size,
+        url_bytes=settings.max_url,
+        batch_bytes=settings.max_batch_answer,
+        batch_seconds=settings.request_deadline,
     )
 
 

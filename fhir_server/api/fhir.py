@@ -77,9 +77,9 @@ class FhirFace:
         limits: Limits,
         metrics: Metrics,
         log: RequestLog | None,
-        hosts: frozenset[str] | None = None,
+        hosts: frozenset[str],
     ) -> None:
-        """`hosts`, when given, are the only names in Host that are served.
+        """`hosts` are the only names in Host that are served.
 
         A server without sign-in needs them: a page of another site may point a name of its own
         at the loopback address, and a browser would then send it our answers.
@@ -137,8 +137,6 @@ class FhirFace:
             return failed(error)
 
     def _require_our_host(self, host: str) -> None:
-        if self._hosts is None:
-            return
         named = host.lower()
         if named not in self._hosts and named.rpartition(":")[0] not in self._hosts:
             raise Misdirected(

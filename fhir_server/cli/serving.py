@@ -17,7 +17,7 @@ from fhir_server import __version__
 from fhir_server.cli.arguments import settings_for
 from fhir_server.cli.protocol import OneWriteProtocol
 from fhir_server.cli.refusal import Refusal
-from fhir_server.config import Settings, variable
+from fhir_server.config import OPEN_ONLY, Settings, variable
 from fhir_server.observability import logs, redaction
 from fhir_server.observability.metrics import SHARED_FOLDER
 
@@ -35,10 +35,7 @@ def run(**given: object) -> None:
     """Serve until told to stop; Refusal when it cannot begin."""
     settings = settings_for(**given)
     if not settings.open:
-        raise Refusal(
-            "this version has no access control yet, so it serves only with --open:"
-            " no sign-in, reached from this machine only."
-        )
+        raise Refusal(OPEN_ONLY)
     _hand_to_workers(given)
     logs.configure(settings.log_level, settings.log_format)
     listener = _bind(settings.host, settings.port)

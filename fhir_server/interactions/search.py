@@ -1,6 +1,7 @@
 """search of a type, by GET and by POST _search. https://hl7.org/fhir/R4/http.html#search"""
 
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from fhir_server.fhir import bundle, json_format
 from fhir_server.fhir.outcome import Issue, operation_outcome
@@ -8,6 +9,7 @@ from fhir_server.interactions.answering import link, preference
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.request import Reply, Request
 from fhir_server.search.controls import Total
+from fhir_server.search.paging import PAGE_PARAMETER
 from fhir_server.search.searching import Prepared
 from fhir_server.storage.query import Plan
 from fhir_server.storage.versions import Page
@@ -32,8 +34,15 @@ async def search(request: Request, context: Context) -> Reply:
         for version in page.versions
         if version.content is not None
     ]
-    entries += _told(prepared.dropped)
-    return Reply(200, content=bundle.searchset(entries, _links(prepared, page, context), total))
+    issues = _dropped(prepared.dropped)
+    links = _links(prepared, page, context)
+    if not _can_be_followed(links.get("next", ""), context):
+        del links["next"]
+        issues.append(_no_next(context))
+    if issues:
+        outcome = json_format.write(operation_outcome(issues))
+        entries.append(bundle.match_entry("", outcome, b"outcome"))
+    return Reply(200, content=bundle.searchset(entries, links, total))
 
 
 async def _total(prepared: Prepared, plan: Plan, page: Page, context: Context) -> int | None:
@@ -52,7 +61,7 @@ def _links(prepared: Prepared, page: Page, context: Context) -> dict[str, str]:
     url = f"{context.base_url}/{prepared.type}"
     here = list(prepared.pairs)
     if prepared.controls.page is not None:
-        here.append(("_page", prepared.controls.page))
+        here.append((PAGE_PARAMETER, prepared.controls.page))
     links = {"self": link(url, here)}
     if page.next is not None:
         further = context.searching.page_pair(prepared, page.next)
@@ -60,12 +69,25 @@ def _links(prepared: Prepared, page: Page, context: Context) -> dict[str, str]:
     return links
 
 
-def _told(dropped: Sequence[str]) -> list[bytes]:
-    """An outcome entry that names what lenient handling left out."""
-    if not dropped:
-        return []
-    issues = [
+def _can_be_followed(url: str, context: Context) -> bool:
+    """Whether a request for the link keeps to the longest URL that is taken."""
+    parts = urlsplit(url)
+    return len(parts.path) + len(parts.query) <= context.policy.url_bytes
+
+
+def _no_next(context: Context) -> Issue:
+    return Issue(
+        "warning",
+        "too-long",
+        f"There is a next page, but a link to it would be longer than the "
+        f"{context.policy.url_bytes} bytes that a URL may have; make the search shorter or ask for "
+        "more at once with _count.",
+    )
+
+
+def _dropped(names: Sequence[str]) -> list[Issue]:
+    """What lenient handling left out."""
+    return [
         Issue("warning", "not-supported", f"{name} is not known here and was left out.")
-        for name in dropped
+        for name in names
     ]
-    return [bundle.match_entry("", json_format.write(operation_outcome(issues)), b"outcome")]

@@ -127,10 +127,10 @@ async def test_what_is_possible_there_is_told(
 async def test_links_never_follow_the_host_that_was_asked(server: Server) -> None:
     mark = unique()
 
-    created = await server.post("Patient", a_patient(mark), host="evil.example")
+    created = await server.post("Patient", a_patient(mark), host="localhost:1")
     found = await server.get(
         f"Patient?identifier={mark}",
-        host="evil.example",
+        host="localhost:1",
         x_forwarded_host="evil.example",
         forwarded="host=evil.example",
     )
@@ -138,6 +138,7 @@ async def test_links_never_follow_the_host_that_was_asked(server: Server) -> Non
     assert created.headers["location"].startswith(f"{BASE}/Patient/")
     assert found.status_code == 200
     assert "evil" not in found.text
+    assert "localhost" not in found.text
 
 
 async def test_a_header_that_comes_twice_counts_as_a_list(server: Server) -> None:
@@ -164,8 +165,8 @@ async def test_the_method_cannot_be_overridden(server: Server) -> None:
 
 
 LIMITS = [
-    ([(b"x-a", b"1")] * 201, "The request has 201 headers; at most 200 are taken."),
-    ([(b"x-a", b"1" * 65_534)], "The headers have 65537 bytes; at most 65536 are taken."),
+    ([(b"x-a", b"1")] * 200, "The request has 201 headers; at most 200 are taken."),
+    ([(b"x-a", b"1" * 65_534)], "The headers have 65550 bytes; at most 65536 are taken."),
 ]
 
 
@@ -180,7 +181,7 @@ async def test_headers_are_bounded(
 
 
 async def test_as_many_headers_as_allowed_are_taken_even_if_all_are_one(server: Server) -> None:
-    headers = [(b"x-a", b"1" * 100)] * 200
+    headers = [(b"x-a", b"1" * 100)] * 199
 
     assert (await server.raw("GET", b"/fhir/metadata", headers=headers)).status == 200
 

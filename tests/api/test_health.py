@@ -96,3 +96,8 @@ async def test_what_is_not_fhir_is_answered_elsewhere(server: Server) -> None:
     for path in ("/", "/fhirx", "/docs", "/redoc", "/fhi"):
         response = await server.client.get(f"{PUBLIC_URL}{path}")
         assert response.status_code == 404, path
+
+
+async def test_no_description_of_the_routes_is_public(server: Server) -> None:
+    for path in ("openapi.json", "docs", "redoc"):
+        assert (await server.client.get(f"{PUBLIC_URL}/{path}")).status_code == 404

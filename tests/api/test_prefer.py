@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from tests.support.asserts import assert_issue
-from tests.support.builders import a_patient, unique
+from tests.support.builders import a_patient, an_observation, unique
 from tests.support.server import Server
 
 pytestmark = pytest.mark.anyio
@@ -93,3 +93,19 @@ async def test_an_outcome_of_a_create_that_stored_nothing_says_so(server: Server
         f"Patient/{id_} was there already in version 1; nothing was stored.",
         severity="information",
     )
+
+
+async def test_warnings_of_a_write_are_in_the_outcome_that_is_asked_for(server: Server) -> None:
+    observation = an_observation("urn:uuid:00000000-0000-4000-8000-000000000000")
+
+    created = await server.post("Observation", observation, prefer="return=OperationOutcome")
+    id_ = created.headers["location"].split("/")[-3]
+    updated = await server.put(
+        f"Observation/{id_}", observation | {"id": id_}, prefer="return=OperationOutcome"
+    )
+
+    for response in (created, updated):
+        done, warning = response.json()["issue"]
+        assert done["severity"] == "information"
+        assert warning["severity"] == "warning"
+        assert "urn:uuid:00000000-0000-4000-8000-000000000000" in warning["diagnostics"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fhir_server.config import InvalidSettings
 from tests.support.asserts import assert_issue
 from tests.support.server import ON_ONE_STORE, RawResponse, Start
 
@@ -17,7 +18,7 @@ pytestmark = [pytest.mark.anyio, ON_ONE_STORE]
     "host", ["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]:8000", "fhir.example.org"]
 )
 async def test_a_name_of_this_machine_is_served(start: Start, host: str) -> None:
-    async with start(open=True) as server:
+    async with start() as server:
         assert (await server.get("metadata", host=host)).status_code == 200
 
 
@@ -25,7 +26,7 @@ async def test_a_name_of_this_machine_is_served(start: Start, host: str) -> None
 async def test_another_name_pointed_at_the_loopback_address_is_not_served(
     start: Start, host: str
 ) -> None:
-    async with start(open=True) as server:
+    async with start() as server:
         response = await server.get("Patient", host=host)
 
     assert_issue(
@@ -50,7 +51,7 @@ async def test_a_body_that_does_not_arrive_is_given_up(start: Start) -> None:
             "path": "/fhir/Patient",
             "raw_path": b"/fhir/Patient",
             "query_string": b"",
-            "headers": [(b"content-type", b"application/fhir+json")],
+            "headers": [(b"host", b"localhost"), (b"content-type", b"application/fhir+json")],
         }
         await server.app(scope, receive, response.take)
 
@@ -60,3 +61,9 @@ async def test_a_body_that_does_not_arrive_is_given_up(start: Start) -> None:
         "timeout",
         "The body did not arrive within 0.05 s.",
     )
+
+
+async def test_nothing_is_served_without_open_whoever_starts_it(start: Start) -> None:
+    with pytest.raises(InvalidSettings, match="serves only with --open"):
+        async with start(open=False):
+            pass

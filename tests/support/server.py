@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 from unittest.mock import patch
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -114,7 +115,7 @@ class Server:
             "raw_path": raw_path,
             "query_string": query,
             "root_path": "",
-            "headers": list(headers),
+            "headers": [(b"host", b"localhost"), *headers],
             "client": ("127.0.0.1", 1),
             "server": ("127.0.0.1", 8000),
         }
@@ -170,14 +171,17 @@ class _Given(Settings):
 async def running(store: str, folder: Path, **settings: Any) -> AsyncIterator[Server]:
     """A server on a store, named as in the settings. The same store can be opened again."""
     named: dict[str, Any] = {"store": store, "data": folder, "base_url": PUBLIC_URL}
-    chosen = _Given(**named | {"log_format": "json"} | settings)
+    chosen = _Given(**named | {"log_format": "json", "open": True} | settings)
     app = create_app(chosen)
+    host = urlsplit(chosen.public_url).netloc
     # Each server hears of a signal alone, and none ends the tests.
     handler = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with _quick_start():
         async with _lifespan(app):
             transport = httpx.ASGITransport(app)
-            async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
+            async with httpx.AsyncClient(
+                transport=transport, base_url=BASE, headers={"host": host}
+            ) as client:
                 yield Server(chosen, app, client)
     signal.signal(signal.SIGTERM, handler)
 

@@ -136,6 +136,13 @@ def test_a_zone_is_a_zone() -> None:
             {"page_size": 2000},
             "FHIR_SERVER_PAGE_SIZE is larger than FHIR_SERVER_MAX_PAGE_SIZE.",
         ),
+        (
+            {"drain_delay": 6},
+            (
+                "FHIR_SERVER_DRAIN_DELAY and FHIR_SERVER_DRAIN_TIMEOUT are 31 s together:"
+                " the server ends within 30 s of the signal to stop, so shorten one of them."
+            ),
+        ),
     ],
 )
 def test_a_wrong_setting_is_told_in_a_sentence(given: dict[str, object], sentence: str) -> None:
