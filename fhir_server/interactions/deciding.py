@@ -9,14 +9,14 @@ A transaction is many decisions and one commit.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fhir_server.errors import VersionConflict
 from fhir_server.interactions.answering import warn
 from fhir_server.interactions.context import Context
-from fhir_server.interactions.links import Link, references_in
-from fhir_server.interactions.references import resolve_conditional
-from fhir_server.interactions.request import Reply, Request
+from fhir_server.interactions.links import Link
+from fhir_server.interactions.references import Directory, unsettled, warnings_of
+from fhir_server.interactions.request import Reply, Request, Resource
 from fhir_server.interactions.writing import Draft
 from fhir_server.storage.base import Conflict, GuardFailed
 from fhir_server.storage.query import Guard
@@ -39,45 +39,61 @@ class Decision:
     """What a conditional create found in place of writing."""
 
 
+_Sent = tuple[Resource, list[Link]]
+"""A resource and its links as they were sent; an attempt changes where they point."""
+
 Decide = Callable[[Request, Context], Awaitable[Decision]]
 
 
-async def carry_out(
-    decide: Callable[[], Awaitable[Decision]], context: Context, *, resolved: bool = False
-) -> Reply:
-    """The reply of the decision that could be committed; VersionConflict when none ever can.
+async def carry_out(decide: Callable[[], Awaitable[Decision]], context: Context) -> Reply:
+    """The reply of a write on its own, its references resolved; see `commit_decided`."""
+    sent: dict[int, _Sent] = {}
 
-    References of the drafts are resolved first, unless `decide` has done so.
-    """
-    sent: dict[int, list[Link]] = {}
+    async def settled() -> Decision:
+        return await _settled(await decide(), sent, context)
+
+    return await commit_decided(settled, context)
+
+
+async def commit_decided(decide: Callable[[], Awaitable[Decision]], context: Context) -> Reply:
+    """The reply of the decision that could be committed; VersionConflict when none ever can."""
     until = asyncio.get_running_loop().time() + _PATIENCE
     pause = 0.0
     while True:
         decision = await decide()
-        warnings = [] if resolved else await _resolve(decision, sent, context)
         try:
-            versions = await _commit(decision, context)
+            return decision.reply(await _commit(decision, context))
         except (Conflict, GuardFailed):
             if asyncio.get_running_loop().time() > until:
                 raise VersionConflict("Others kept writing the same resource; try again.") from None
-            pause = min(pause * 1.5 + 0.001, _LONGEST_PAUSE)
-            await asyncio.sleep(random.random() * pause)  # noqa: S311 -- only a delay
-            continue
-        reply = decision.reply(versions)
-        warn(reply, warnings)
-        return reply
+        pause = min(pause * 1.5 + 0.001, _LONGEST_PAUSE)
+        await asyncio.sleep(random.random() * pause)  # noqa: S311 -- only a delay
 
 
-async def _resolve(decision: Decision, sent: dict[int, list[Link]], context: Context) -> list[str]:
-    """Point references of the drafts at what they mean now, whatever an earlier attempt found."""
-    warnings = []
+async def _settled(decision: Decision, sent: dict[int, _Sent], context: Context) -> Decision:
+    """The decision with its references pointing at what they mean now, and guarded."""
+    links: list[Link] = []
     for draft in decision.drafts:
-        if draft.resource is not None:
-            links = sent.get(id(draft.resource))
-            if links is None:
-                links = sent[id(draft.resource)] = references_in(draft.resource)
-            warnings += await resolve_conditional(links, context)
-    return warnings
+        resource = draft.resource
+        if resource is not None:
+            links += _links(resource, sent)
+    if not links:
+        return decision
+    directory = Directory(context)
+    await directory.follow(links)
+
+    def reply(versions: Sequence[Version]) -> Reply:
+        answer = decision.reply(versions)
+        warn(answer, warnings_of(links))
+        return answer
+
+    return replace(decision, reply=reply, guards=[*decision.guards, *directory.guards])
+
+
+def _links(resource: Resource, sent: dict[int, _Sent]) -> list[Link]:
+    if id(resource) not in sent:
+        sent[id(resource)] = (resource, unsettled(resource))
+    return sent[id(resource)][1]
 
 
 async def _commit(decision: Decision, context: Context) -> Sequence[Version]:

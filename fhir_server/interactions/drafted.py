@@ -2,20 +2,21 @@
 
 https://hl7.org/fhir/R4/http.html#trules
 
-Deletes come first and references are resolved last: criteria must not find what the same
-transaction deletes, and conditional references must find what it creates.
+Deletes come first and conditional references are resolved last: criteria must not find what the
+same transaction deletes, and conditional references must find what it creates.
 """
 
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import Any, Final
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final
 
 from fhir_server.interactions.writing import Draft, Stamp
-from fhir_server.search.matching import Candidate, meets
-from fhir_server.storage.query import KeyIn, KeyIs, Plan
-from fhir_server.storage.versions import Key
+from fhir_server.search.matching import Candidate, Candidates, meets
+from fhir_server.storage.query import Plan
+
+_INDEXED_AT_ONCE = 50
+_MATCHED_AT_ONCE = 500
+"""Drafts after which other requests get their turn."""
 
 
 class Drafted:
@@ -33,19 +34,15 @@ class Drafted:
             drafted._types[draft.type].drafts[draft.id] = draft
         return drafted
 
-    def forget(self, draft: Draft) -> None:
-        """Take back a draft that will not be written after all."""
-        del self._types[draft.type].drafts[draft.id]
-
     def ids(self, type_: str) -> Collection[str]:
         """Ids that are written or deleted: what the store says of them holds no longer."""
         of_type = self._types.get(type_)
         return of_type.drafts.keys() if of_type else frozenset()
 
-    def matches(self, plan: Plan) -> Sequence[str]:
-        """Ids that will meet the plan once they are written."""
+    async def matches(self, plan: Plan) -> Sequence[str]:
+        """Ids that will meet the plan once they are written; others get their turn meanwhile."""
         of_type = self._types.get(plan.type)
-        return [found.id for found in of_type.matches(plan)] if of_type else []
+        return await of_type.matches(plan) if of_type else ()
 
     def deletes(self, type_: str, id_: str) -> bool:
         draft = self._draft(type_, id_)
@@ -64,45 +61,27 @@ class _Type:
     def __init__(self, stamp: Stamp) -> None:
         self.drafts: dict[str, Draft] = {}
         self._stamp = stamp
+        self._candidates: Candidates | None = None
 
-    def matches(self, plan: Plan) -> Iterator[Candidate]:
-        among: Iterable[Candidate] = self._candidates.values()
-        match plan.drive:
-            case KeyIs((key,)):
-                among = self._by_key.get(key, ())
-            case KeyIn(low, high):
-                among = self._between(low, high)
-        return (each for each in among if each.id in self.drafts and meets(plan, each))
+    async def matches(self, plan: Plan) -> Sequence[str]:
+        if self._candidates is None:
+            self._candidates = await self._indexed()
+        found = []
+        for number, candidate in enumerate(self._candidates.among(plan), 1):
+            if number % _MATCHED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            if meets(plan, candidate):
+                found.append(candidate.id)
+        return found
 
-    @cached_property
-    def _candidates(self) -> Mapping[str, Candidate]:
-        now, terms = self._stamp.clock.now(), self._stamp.indexer.terms
-        return {
-            draft.id: Candidate(draft.id, now, terms(draft.resource))
-            for draft in self.drafts.values()
-            if draft.resource is not None
-        }
-
-    def _between(self, low: Key, high: Key) -> Iterable[Candidate]:
-        keys = self._sorted_keys[type(low)]
-        start, stop = bisect_left(keys, low), bisect_left(keys, high)
-        return {
-            candidate.id: candidate for key in keys[start:stop] for candidate in self._by_key[key]
-        }.values()
-
-    @cached_property
-    def _sorted_keys(self) -> Mapping[type, Sequence[Any]]:
-        """Keys of one kind in their order: bytes, and text."""
-        keys = self._by_key
-        return {kind: sorted(key for key in keys if type(key) is kind) for kind in (bytes, str)}
-
-    @cached_property
-    def _by_key(self) -> Mapping[Key, Sequence[Candidate]]:
-        by_key = defaultdict(list)
-        for candidate in self._candidates.values():
-            for key in candidate.terms.keys:
-                by_key[key].append(candidate)
-        return by_key
+    async def _indexed(self) -> Candidates:
+        now, terms, candidates = self._stamp.clock.now(), self._stamp.indexer.terms, []
+        for number, draft in enumerate(self.drafts.values(), 1):
+            if number % _INDEXED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            if draft.resource is not None:
+                candidates.append(Candidate(draft.id, now, terms(draft.resource)))
+        return Candidates(candidates)
 
 
 NOTHING: Final = Drafted()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from fhir_server.errors import MultipleMatches
 from fhir_server.interactions.context import Context
-from fhir_server.storage.query import Guard
+from fhir_server.storage.query import Guard, IdIs, Not
 from fhir_server.storage.versions import Version
 
 _GUARDED = 2
@@ -23,6 +23,14 @@ class Match:
     """The one resource that meets the criteria, or None, and the promise that it stays so."""
 
     version: Version | None
+    guard: Guard
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """Who meets the criteria, and the promise that it stays so."""
+
+    found: Sequence[str]
     guard: Guard
 
 
@@ -44,12 +52,16 @@ async def match_one(type_: str, criteria: Sequence[tuple[str, str]], context: Co
     return Match(left[0] if left else None, Guard(plan, expected))
 
 
-async def matching_ids(
-    type_: str, criteria: Sequence[tuple[str, str]], context: Context
-) -> Sequence[str]:
-    """Ids that meet the criteria, two if there are more; a transaction's own writes included."""
+async def match_ids(type_: str, criteria: Sequence[tuple[str, str]], context: Context) -> Ids:
+    """What meets the criteria, a transaction's own writes included; two of them if there are more.
+
+    What the transaction writes itself needs no guard, so the guard is of what others may change.
+    """
     plan = await context.searching.criteria_plan(type_, criteria, context.repository.estimate)
     written = context.drafted.ids(type_)
     stored = await context.repository.find_ids(replace(plan, limit=2 + len(written)))
-    found = [*context.drafted.matches(plan), *(id_ for id_ in stored if id_ not in written)]
-    return found[:2]
+    kept = [id_ for id_ in stored if id_ not in written]
+    drafted = await context.drafted.matches(plan)
+    own = IdIs(frozenset(stored).difference(kept))
+    guarded = replace(plan, tests=(*plan.tests, Not(own))) if own.ids else plan
+    return Ids([*drafted, *kept][:2], Guard(guarded, frozenset(kept)))

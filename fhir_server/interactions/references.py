@@ -7,82 +7,107 @@ entry by its fullUrl becomes that entry's `Type/id`.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
 from urllib.parse import parse_qsl
 
 from fhir_server.errors import FhirError, InvalidReference, MultipleMatches, NoMatch
 from fhir_server.interactions.context import Context
-from fhir_server.interactions.links import TEMPORARY, Link
-from fhir_server.interactions.matching import matching_ids
+from fhir_server.interactions.links import TEMPORARY, Link, references_in
+from fhir_server.interactions.matching import match_ids
+from fhir_server.interactions.request import Resource
+from fhir_server.storage.query import Guard
 
 _CONDITIONAL = re.compile(r"([A-Z][A-Za-z]{1,63})\?(.+)", re.DOTALL)
+
+NO_ENTRIES: Final[Mapping[str, str]] = MappingProxyType({})
+"""Outside a transaction."""
 
 Criteria = tuple[str, Sequence[tuple[str, str]]]
 """A type, and the pairs that one resource of it must meet."""
 
 
-async def resolve_conditional(links: Sequence[Link], context: Context) -> list[str]:
-    """Replace conditional references in place; returns a warning of those nobody can follow.
+class Directory:
+    """Where references lead, in one attempt to write: to entries of a bundle, or by criteria.
 
-    Always starts from the links as they were sent, so it can be done again. NoMatch or
-    MultipleMatches, with the place, when criteria do not select one resource.
+    Always starts from links as they were sent, so that each attempt can do it again.
     """
-    found: dict[str, str] = {}
-    temporary = [link for link in links if link.value.startswith(TEMPORARY)]
-    for link in links:
-        criteria = _criteria(link.value, context)
-        if criteria is not None:
-            if link.value not in found:
-                found[link.value] = await _target(criteria, link, context)
-            link.holder[link.key] = found[link.value]
-    return [_unresolved(temporary)] if temporary else []
+
+    def __init__(self, context: Context, entries: Mapping[str, str] = NO_ENTRIES) -> None:
+        """`entries`: fullUrl to the `Type/id` where the entry will be."""
+        self._context = context
+        self._entries = entries
+        self._found: dict[str, str] = {}
+        self.guards: list[Guard] = []
+        """That what criteria found stays the one they find."""
+
+    def point(self, links: Sequence[Link], root: str) -> None:
+        """Point links at entries, others back at what was sent; `root` is of their own fullUrl."""
+        for link in links:
+            link.holder[link.key] = self._entry(link, root) or link.value
+
+    async def follow(self, links: Sequence[Link], root: str = "") -> None:
+        """Replace references with criteria by what meets them.
+
+        NoMatch or MultipleMatches, with the place, when that is not one resource.
+        """
+        for link in links:
+            if "?" in link.value and link.is_reference and not self._entry(link, root):
+                criteria = _criteria(link.value, self._context)
+                if criteria is not None:
+                    link.holder[link.key] = await self._target(criteria, link)
+
+    def require_entries(self, links: Sequence[Link], root: str) -> None:
+        """InvalidReference, with the place, for a reference to an entry that is not there."""
+        for link in temporary(links):
+            if link.is_reference and not self._entry(link, root):
+                raise InvalidReference(
+                    f"No entry of the transaction has the fullUrl {link.value}.",
+                    expression=[link.place],
+                )
+
+    def _entry(self, link: Link, root: str) -> str | None:
+        return self._entries.get(link.value) or self._entries.get(root + link.value)
+
+    async def _target(self, criteria: Criteria, link: Link) -> str:
+        if link.value not in self._found:
+            try:
+                id_, guard = await _only_match(criteria, link.value, self._context)
+            except FhirError as error:
+                error.expression = (link.place,)
+                raise
+            self._found[link.value] = f"{criteria[0]}/{id_}"
+            self.guards.append(guard)
+        return self._found[link.value]
 
 
-def _unresolved(links: Sequence[Link]) -> str:
-    first, others = links[-1], len(links) - 1  # the walk goes from the end
+def unsettled(resource: Resource) -> list[Link]:
+    """The references of a resource that cannot stay as they are, or should not."""
+    return [
+        link
+        for link in references_in(resource)
+        if "?" in link.value or link.value.startswith(TEMPORARY)
+    ]
+
+
+def temporary(links: Sequence[Link]) -> list[Link]:
+    """Those that name an entry of a bundle."""
+    return [link for link in links if link.value.startswith(TEMPORARY)]
+
+
+def warnings_of(links: Sequence[Link]) -> list[str]:
+    """A warning of the references that name an entry of a bundle, outside a transaction."""
+    unresolved = temporary(links)
+    if not unresolved:
+        return []
+    first, others = unresolved[-1], len(unresolved) - 1  # the walk goes from the end
     more = f" (and {others} more)" if others else ""
-    return (
+    warning = (
         f"{first.place}{more}: {first.value} names an entry of a bundle, which only a transaction "
         "resolves; it was stored as it is."
     )
-
-
-class Directory:
-    """Where the entries of one transaction will be: fullUrl to `Type/id`."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._entries: dict[str, str] = {}
-        self._found: dict[str, str] = {}
-
-    def add(self, full_url: str, target: str) -> None:
-        if full_url:
-            self._entries[full_url] = target
-
-    async def resolve(self, links: Sequence[Link], base: str) -> None:
-        """Point the links of one entry at their targets; `base` is the root of its fullUrl.
-
-        Always starts from the links as they were sent, so it can be done again.
-        """
-        for link in links:
-            value = link.value
-            target = self._entries.get(value) or self._entries.get(base + value)
-            if target is None and link.is_reference:
-                target = await self._follow(link)
-            link.holder[link.key] = target or value
-
-    async def _follow(self, link: Link) -> str | None:
-        if link.value.startswith(TEMPORARY):
-            raise InvalidReference(
-                f"No entry of the transaction has the fullUrl {link.value}.",
-                expression=[link.place],
-            )
-        criteria = _criteria(link.value, self._context)
-        if criteria is None:
-            return None
-        if link.value not in self._found:
-            self._found[link.value] = await _target(criteria, link, self._context)
-        return self._found[link.value]
+    return [warning]
 
 
 def _criteria(value: str, context: Context) -> Criteria | None:
@@ -92,23 +117,15 @@ def _criteria(value: str, context: Context) -> Criteria | None:
     return (match[1], parse_qsl(match[2], keep_blank_values=True)) if match else None
 
 
-async def _target(criteria: Criteria, link: Link, context: Context) -> str:
-    try:
-        return await _only_match(criteria, link.value, context)
-    except FhirError as error:
-        error.expression = (link.place,)
-        raise
-
-
-async def _only_match(criteria: Criteria, reference: str, context: Context) -> str:
+async def _only_match(criteria: Criteria, reference: str, context: Context) -> tuple[str, Guard]:
     type_, pairs = criteria
     if type_ not in context.definitions.resource_types:
         raise InvalidReference(
             f"The reference {reference} is to {type_!r}, which is not a resource type of FHIR R4."
         )
-    ids = await matching_ids(type_, pairs, context)
-    if len(ids) > 1:
+    ids = await match_ids(type_, pairs, context)
+    if len(ids.found) > 1:
         raise MultipleMatches(f"The reference {reference} matches several resources.")
-    if not ids:
+    if not ids.found:
         raise NoMatch(f"The reference {reference} matches nothing.")
-    return f"{type_}/{ids[0]}"
+    return ids.found[0], ids.guard

@@ -4,7 +4,9 @@ A transaction asks it of what it is about to write. The meaning of each test is 
 `storage/query.py`, to which a test holds it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,7 +23,7 @@ from fhir_server.storage.query import (
     Test,
     UpdatedIn,
 )
-from fhir_server.storage.versions import Terms
+from fhir_server.storage.versions import Key, Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,73 @@ class Candidate:
     id: str
     updated: int
     terms: Terms
+
+
+class Candidates:
+    """Candidates of one type under their terms, so that a plan needs to look at few of them."""
+
+    def __init__(self, candidates: Iterable[Candidate]) -> None:
+        self._all = {candidate.id: candidate for candidate in candidates}
+        self._by_term: dict[Key, list[str]] = defaultdict(list)
+        self._by_driver: dict[bytes, list[str]] = defaultdict(list)
+        self._by_low: list[tuple[int, float, str]] = []
+        for candidate in self._all.values():
+            terms = candidate.terms
+            for key in terms.keys:
+                self._by_term[key].append(candidate.id)
+            for driver in terms.drivers:
+                self._by_driver[driver].append(candidate.id)
+            self._by_low += [(key, low, candidate.id) for key, low, _ in terms.intervals]
+        self._by_low.sort()
+        self._sorted: Mapping[type, Sequence[Any]] = {
+            kind: sorted(key for key in self._by_term if type(key) is kind) for kind in (bytes, str)
+        }
+
+    def among(self, plan: Plan) -> Collection[Candidate]:
+        """Every candidate that meets the plan, and as few others as its tests can tell."""
+        tests = plan.tests if plan.drive is None else (plan.drive, *plan.tests)
+        ids = self._narrowest(tests)
+        return self._all.values() if ids is None else [self._all[id_] for id_ in ids]
+
+    def _narrowest(self, tests: Iterable[Test]) -> Collection[str] | None:
+        told = (self._ids(test) for test in tests)
+        return min((ids for ids in told if ids is not None), key=len, default=None)
+
+    def _ids(self, test: Test) -> Collection[str] | None:
+        """Ids of all that the test may hold for, each once; None when that is anybody."""
+        match test:
+            case KeyIs(keys):
+                return _union(self._by_term.get(key, ()) for key in keys)
+            case KeyIn(low, high):
+                return self._between(low, high)
+            case DriverIs(drivers):
+                return _union(self._by_driver.get(driver, ()) for driver in drivers)
+            case IntervalIs((key, last), (low, high)) if key == last:
+                start = bisect_left(self._by_low, (key, low), key=_low)
+                stop = bisect_right(self._by_low, (key, high), key=_low)
+                return dict.fromkeys(id_ for _, _, id_ in self._by_low[start:stop])
+            case IdIs(ids):
+                return [id_ for id_ in ids if id_ in self._all]
+            case AllOf(tests):
+                return self._narrowest(tests)
+            case AnyOf(tests):
+                told = [self._ids(each) for each in tests]
+                known = [ids for ids in told if ids is not None]
+                return _union(known) if len(known) == len(told) else None
+        return None
+
+    def _between(self, low: Any, high: Any) -> Collection[str]:
+        keys = self._sorted[type(low)]
+        within = keys[bisect_left(keys, low) : bisect_left(keys, high)]
+        return _union(self._by_term[key] for key in within)
+
+
+def _low(interval: tuple[int, float, str]) -> tuple[int, float]:
+    return interval[:2]
+
+
+def _union(parts: Iterable[Iterable[str]]) -> Collection[str]:
+    return dict.fromkeys(id_ for part in parts for id_ in part)
 
 
 def meets(plan: Plan, candidate: Candidate) -> bool:

@@ -3,7 +3,8 @@
 https://hl7.org/fhir/R4/http.html#trules
 
 Deletes decide first, so that no criteria find what goes; then everything else, each entry as
-it would alone. Then it is known where each resource will be, and links are pointed there.
+it would alone. Then it is known where each resource will be, and links are pointed there; only
+then does criteria's meaning show, and conditional references are followed last.
 Nothing is kept from one attempt to the next.
 """
 
@@ -22,11 +23,13 @@ from fhir_server.interactions.links import Link
 from fhir_server.interactions.references import Directory
 from fhir_server.interactions.request import Reply
 from fhir_server.interactions.writing import Draft
-from fhir_server.storage.query import Plan
+from fhir_server.storage.query import Guard, Plan
 from fhir_server.storage.versions import Version
 
 _AT_ONCE = 100
 """Entries that decide together: a store may answer their look-ups in one go."""
+_IN_A_ROW = 50
+"""Entries looked at before other requests get their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +51,19 @@ class Combined:
 
     steps: Sequence[Step]
     decisions: Sequence[Decision]
-    repeated: Mapping[int, int]
+    stands_in: Mapping[int, int]
     """Place of a conditional create to that of an earlier entry that creates what it wants."""
     drafted: Drafted
+    guards: Sequence[Guard]
+    """Of what conditional references found."""
 
     def decision(self, reply: Callable[[Sequence[Version]], Reply]) -> Decision:
         """One decision of all; `reply` gets the versions that `replies` takes."""
+        own = (guard for decision in self.decisions for guard in decision.guards)
         return Decision(
             reply,
             [*_drafts(self.decisions)],
-            [guard for decision in self.decisions for guard in decision.guards],
+            list(dict.fromkeys([*own, *self.guards])),
         )
 
     def replies(self, versions: Sequence[Version]) -> Iterator[tuple[int, Reply]]:
@@ -68,7 +74,7 @@ class Combined:
             own = versions[start : start + len(decision.drafts)]
             start += len(own)
             first_of.append(own[0] if own else None)
-            earlier = first_of[self.repeated[place]] if place in self.repeated else None
+            earlier = first_of[self.stands_in[place]] if place in self.stands_in else None
             if earlier is None:
                 yield step.entry.index, decision.reply(own)
             else:
@@ -85,15 +91,17 @@ async def combine(steps: Sequence[Step], context: Context) -> Combined:
     decisions = await _decide(steps[:first], context)
     deleted = Drafted.of(_drafts(decisions), stamp)
     decisions += await _decide(steps[first:], replace(context, drafted=deleted))
+    entries = _point(steps, decisions, {}, context)
     drafted = Drafted.of(_drafts(decisions), stamp)
-    repeated = _repeated(steps, decisions, drafted)
-    for place in repeated:
-        drafted.forget(decisions[place].drafts[0])
-        decisions[place] = replace(decisions[place], drafts=())
-    ordering.require_distinct_targets(_touched(steps, decisions, drafted))
-    combined = Combined(steps, decisions, repeated, drafted)
-    await _point_links(combined, context)
-    return combined
+    stands_in = await _standing_in(steps, decisions, drafted)
+    if stands_in:
+        for place in stands_in:
+            decisions[place] = replace(decisions[place], drafts=())
+        entries = _point(steps, decisions, stands_in, context)
+        drafted = Drafted.of(_drafts(decisions), stamp)
+    ordering.require_distinct_targets(await _touched(steps, decisions, drafted))
+    guards = await _follow(steps, Directory(replace(context, drafted=drafted), entries))
+    return Combined(steps, decisions, stands_in, drafted, guards)
 
 
 async def _decide(steps: Sequence[Step], context: Context) -> list[Decision]:
@@ -103,11 +111,22 @@ async def _decide(steps: Sequence[Step], context: Context) -> list[Decision]:
         made = await asyncio.gather(
             *(_decide_one(step, context) for step in part), return_exceptions=True
         )
-        for decision in made:  # so that it is the first entry's error that is told
-            if isinstance(decision, BaseException):
-                raise decision
-            decisions.append(decision)
+        decisions += _unless_failed(part, made)
     return decisions
+
+
+def _unless_failed(
+    steps: Sequence[Step], made: Sequence[Decision | BaseException]
+) -> Sequence[Decision]:
+    """The decisions; when several entries failed, it is the first one's error that is told."""
+    errors = {
+        step.entry.index: error
+        for step, error in zip(steps, made, strict=True)
+        if isinstance(error, BaseException)
+    }
+    if errors:
+        raise errors[min(errors)]
+    return [decision for decision in made if isinstance(decision, Decision)]
 
 
 async def _decide_one(step: Step, context: Context) -> Decision:
@@ -119,11 +138,11 @@ def _drafts(decisions: Sequence[Decision]) -> Iterator[Draft]:
     return (draft for decision in decisions for draft in decision.drafts)
 
 
-def _repeated(
+async def _standing_in(
     steps: Sequence[Step], decisions: Sequence[Decision], drafted: Drafted
 ) -> dict[int, int]:
     """Conditional creates that an earlier create of the transaction makes superfluous."""
-    repeated: dict[int, int] = {}
+    stands_in: dict[int, int] = {}
     wanted: dict[Plan, int] = {}
     created: dict[str, int] = {}
     for place, (step, decision) in enumerate(zip(steps, decisions, strict=True)):
@@ -131,41 +150,51 @@ def _repeated(
             continue
         for guard in decision.guards:
             first = wanted.setdefault(guard.plan, place)
-            others = (created[id_] for id_ in drafted.matches(guard.plan) if id_ in created)
-            earlier = first if first != place else min(others, default=place)
-            if earlier != place:
-                repeated[place] = repeated.get(earlier, earlier)
-        if place not in repeated:
+            if first == place:
+                matches = await drafted.matches(guard.plan)
+                first = min((created[id_] for id_ in matches if id_ in created), default=place)
+            if first != place:
+                stands_in[place] = stands_in.get(first, first)
+        if place not in stands_in:
             created[decision.drafts[0].id] = place
-    return repeated
+        await _let_others(place)
+    return stands_in
 
 
-def _touched(
+async def _touched(
     steps: Sequence[Step], decisions: Sequence[Decision], drafted: Drafted
 ) -> Mapping[int, Sequence[str]]:
     """What each entry writes; for a conditional update also what its criteria find elsewhere."""
     touched = {}
-    for step, decision in zip(steps, decisions, strict=True):
+    for place, (step, decision) in enumerate(zip(steps, decisions, strict=True)):
         targets = [f"{draft.type}/{draft.id}" for draft in decision.drafts]
         if step.method == "PUT":
             for guard in decision.guards:
-                targets += [f"{guard.plan.type}/{id_}" for id_ in drafted.matches(guard.plan)]
+                matches = await drafted.matches(guard.plan)
+                targets += [f"{guard.plan.type}/{id_}" for id_ in matches]
         touched[step.entry.index] = targets
+        await _let_others(place)
     return touched
 
 
-async def _point_links(combined: Combined, context: Context) -> None:
-    directory = Directory(replace(context, drafted=combined.drafted))
+def _point(
+    steps: Sequence[Step],
+    decisions: Sequence[Decision],
+    stands_in: Mapping[int, int],
+    context: Context,
+) -> Mapping[str, str]:
+    """Point links at where entries will be; returns that, by fullUrl."""
     targets: list[str] = []
-    for place, (step, decision) in enumerate(zip(combined.steps, combined.decisions, strict=True)):
-        earlier = combined.repeated.get(place)
+    entries: dict[str, str] = {}
+    for place, (step, decision) in enumerate(zip(steps, decisions, strict=True)):
+        earlier = stands_in.get(place)
         targets.append(_target(decision) if earlier is None else targets[earlier])
-        if step.method != "DELETE":
-            directory.add(step.entry.full_url, targets[place])
-    for number, step in enumerate(combined.steps, 1):
-        await _point(step, directory)
-        if number % _AT_ONCE == 0:
-            await asyncio.sleep(0)
+        if step.entry.full_url and step.method != "DELETE":
+            entries[step.entry.full_url] = targets[place]
+    directory = Directory(context, entries)
+    for step in steps:
+        directory.point(step.links, step.entry.root)
+    return entries
 
 
 def _target(decision: Decision) -> str:
@@ -175,6 +204,17 @@ def _target(decision: Decision) -> str:
     return f"{found.type}/{found.id}" if found else ""
 
 
-async def _point(step: Step, directory: Directory) -> None:
-    with placing(step.entry):
-        await directory.resolve(step.links, step.entry.root)
+async def _follow(steps: Sequence[Step], directory: Directory) -> Sequence[Guard]:
+    """Resolve conditional references; returns the guards of what they found."""
+    for place, step in enumerate(steps):
+        with placing(step.entry):
+            directory.require_entries(step.links, step.entry.root)
+            await directory.follow(step.links, step.entry.root)
+        await _let_others(place)
+    return directory.guards
+
+
+async def _let_others(place: int) -> None:
+    """Let other requests have their turn, after some entries."""
+    if place % _IN_A_ROW == 0:
+        await asyncio.sleep(0)

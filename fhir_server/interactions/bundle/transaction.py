@@ -17,7 +17,7 @@ from fhir_server.interactions.bundle.ordering import ordered, require_distinct_u
 from fhir_server.interactions.bundle.performing import interaction_of, perform_entry, placing
 from fhir_server.interactions.bundle.responses import response_entry
 from fhir_server.interactions.context import Context
-from fhir_server.interactions.deciding import Decision, carry_out
+from fhir_server.interactions.deciding import Decision, commit_decided
 from fhir_server.interactions.drafted import Drafted
 from fhir_server.interactions.failures import failed
 from fhir_server.interactions.links import Link, links_in
@@ -39,7 +39,7 @@ async def transaction(request: Request, resource: Resource, context: Context) ->
 
     async def decide() -> Decision:
         combined = await combine(steps, context)
-        await _try(reads, combined.drafted, context)
+        await _rehearse(reads, combined.drafted, context)
 
         def keep(versions: Sequence[Version]) -> Reply:
             replies.update(combined.replies(versions))
@@ -47,9 +47,9 @@ async def transaction(request: Request, resource: Resource, context: Context) ->
 
         return combined.decision(keep)
 
-    await carry_out(decide, context, resolved=True)
+    await commit_decided(decide, context)
     for entry in reads:
-        replies[entry.index] = await _read(entry, context)
+        replies[entry.index] = await _answer(entry, context)
     answers = [response_entry(replies[entry.index], context.base_url) for entry in entries]
     return Reply(200, content=bundle.response("transaction", answers))
 
@@ -76,7 +76,7 @@ def _links(body: Any, full_urls: Container[str], context: Context) -> Sequence[L
     return ()
 
 
-async def _try(reads: Sequence[Entry], drafted: Drafted, context: Context) -> None:
+async def _rehearse(reads: Sequence[Entry], drafted: Drafted, context: Context) -> None:
     for entry in reads:
         type_, id_ = (*entry.request.path, "", "")[:2]
         if drafted.writes(type_, id_):
@@ -87,7 +87,7 @@ async def _try(reads: Sequence[Entry], drafted: Drafted, context: Context) -> No
         await perform_entry(entry, context)
 
 
-async def _read(entry: Entry, context: Context) -> Reply:
+async def _answer(entry: Entry, context: Context) -> Reply:
     try:
         return await perform_entry(entry, context)
     except Exception as error:  # noqa: BLE001 -- all is stored: that must reach the caller

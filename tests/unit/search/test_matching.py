@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from fhir_server.search.matching import Candidate, holds, meets
+from fhir_server.search.matching import Candidate, Candidates, holds, meets
 from fhir_server.storage.query import (
     AllOf,
     AnyOf,
@@ -71,3 +71,33 @@ def test_a_plan_is_met_when_its_driver_and_every_test_hold() -> None:
     assert meets(Plan("Patient", KeyIs((A,)), (UpdatedIn(1, 2),)), candidate)
     assert not meets(Plan("Patient", KeyIs((B,)), (UpdatedIn(1, 2),)), candidate)
     assert not meets(Plan("Patient", KeyIs((A,)), (UpdatedIn(2, 3),)), candidate)
+
+
+@pytest.mark.parametrize("test", TESTS, ids=str)
+def test_the_index_leaves_out_nobody_who_meets_a_plan(test: Test) -> None:
+    candidates = [Candidate(f"r{n}", n, terms) for n, terms in enumerate(TERMS)]
+    index = Candidates(candidates)
+
+    for plan in (Plan("T", None, (test,)), Plan("T", KeyIs((A,)), (test,))):
+        among = [each.id for each in index.among(plan)]
+        assert len(among) == len(set(among))
+        assert {each.id for each in candidates if meets(plan, each)} <= set(among)
+
+
+@pytest.mark.parametrize(
+    ("test", "looked"),
+    [
+        (KeyIs((A,)), {"r1", "r3"}),
+        (KeyIn("name\0a", "name\0b"), {"r1"}),
+        (DriverIs((B,)), {"r2"}),
+        (IntervalIs((1, 1), low=(6, 9)), {"r3"}),
+        (IdIs(frozenset({"r0", "elsewhere"})), {"r0"}),
+        (AllOf((KeyIs((B,)), Not(KeyIs((A,))))), {"r2", "r3"}),
+        (AnyOf((KeyIs((C,)), DriverIs((C,)))), {"r2"}),
+    ],
+    ids=str,
+)
+def test_the_index_looks_at_few(test: Test, looked: set[str]) -> None:
+    index = Candidates(Candidate(f"r{n}", n, terms) for n, terms in enumerate(TERMS))
+
+    assert {each.id for each in index.among(Plan("T", None, (UpdatedIn(), test)))} == looked
