@@ -12,12 +12,17 @@ from fhir_server.storage.base import StoreError
 from fhir_server.system import System, open_system
 
 
+_PATIENCE = 3600.0
+"""Seconds that a bundle may take: nobody waits for this process, and nothing may be left out."""
+
+
 @asynccontextmanager
 async def in_process(settings: Settings) -> AsyncIterator[Target]:
     """The system that the settings describe; Refusal if its store cannot be opened."""
+    patient = settings.model_copy(update={"request_deadline": _PATIENCE})
     async with AsyncExitStack() as stack:
         try:
-            system = await stack.enter_async_context(open_system(settings))
+            system = await stack.enter_async_context(open_system(patient))
         except (StoreError, OSError) as error:
             raise Refusal(f"the store cannot be opened: {error}") from None
         settle()
