@@ -11,7 +11,6 @@ from fhir_server.kit.interpreter import settle
 from fhir_server.storage.base import StoreError
 from fhir_server.system import System, open_system
 
-
 _PATIENCE = 3600.0
 """Seconds that a bundle may take: nobody waits for this process, and nothing may be left out."""
 
