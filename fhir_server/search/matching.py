@@ -35,22 +35,25 @@ class Candidate:
     terms: Terms
 
 
+_Placed = tuple[Any, float, str]
+"""A driver or an interval's key, where on its axis something begins, and the id of what does."""
+
+
 class Candidates:
     """Candidates of one type under their terms, so that a plan needs to look at few of them."""
 
     def __init__(self, candidates: Iterable[Candidate]) -> None:
         self._all = {candidate.id: candidate for candidate in candidates}
         self._by_term: dict[Key, list[str]] = defaultdict(list)
-        self._by_driver: dict[bytes, list[str]] = defaultdict(list)
-        self._by_low: list[tuple[int, float, str]] = []
+        drivers: list[_Placed] = []
+        intervals: list[_Placed] = []
         for candidate in self._all.values():
-            terms = candidate.terms
+            id_, terms = candidate.id, candidate.terms
             for key in terms.keys:
-                self._by_term[key].append(candidate.id)
-            for driver in terms.drivers:
-                self._by_driver[driver].append(candidate.id)
-            self._by_low += [(key, low, candidate.id) for key, low, _ in terms.intervals]
-        self._by_low.sort()
+                self._by_term[key].append(id_)
+            drivers += [(driver, terms.start, id_) for driver in terms.drivers]
+            intervals += [(key, low, id_) for key, low, _ in terms.intervals]
+        self._drivers, self._intervals = sorted(drivers), sorted(intervals)
         self._sorted: Mapping[type, Sequence[Any]] = {
             kind: sorted(key for key in self._by_term if type(key) is kind) for kind in (bytes, str)
         }
@@ -72,12 +75,10 @@ class Candidates:
                 return _union(self._by_term.get(key, ()) for key in keys)
             case KeyIn(low, high):
                 return self._between(low, high)
-            case DriverIs(drivers):
-                return _union(self._by_driver.get(driver, ()) for driver in drivers)
-            case IntervalIs((key, last), (low, high)) if key == last:
-                start = bisect_left(self._by_low, (key, low), key=_low)
-                stop = bisect_right(self._by_low, (key, high), key=_low)
-                return dict.fromkeys(id_ for _, _, id_ in self._by_low[start:stop])
+            case DriverIs(drivers, start):
+                return _union(_within_ends(self._drivers, driver, start) for driver in drivers)
+            case IntervalIs((key, last), ends) if key == last:
+                return _union([_within_ends(self._intervals, key, ends)])
             case IdIs(ids):
                 return [id_ for id_ in ids if id_ in self._all]
             case AllOf(tests):
@@ -94,8 +95,17 @@ class Candidates:
         return _union(self._by_term[key] for key in within)
 
 
-def _low(interval: tuple[int, float, str]) -> tuple[int, float]:
-    return interval[:2]
+def _within_ends(
+    placed: Sequence[_Placed], term: bytes | int, ends: tuple[float, float]
+) -> Iterable[str]:
+    """Ids that lie under the term, and between the ends, which are included."""
+    start = bisect_left(placed, (term, ends[0]), key=_place)
+    stop = bisect_right(placed, (term, ends[1]), key=_place)
+    return (id_ for _, _, id_ in placed[start:stop])
+
+
+def _place(placed: _Placed) -> tuple[Any, float]:
+    return placed[0], placed[1]
 
 
 def _union(parts: Iterable[Iterable[str]]) -> Collection[str]:

@@ -201,11 +201,19 @@ def _replacing(server: Server, mark: str) -> Any:
     return commit
 
 
-async def test_many_different_conditions_cost_no_more_than_they_must(start: Start) -> None:
+@pytest.mark.parametrize(
+    "condition", ["family=m{0}z&gender=male", "birthdate={1}", "gender=male&birthdate={1}"]
+)
+async def test_many_different_conditions_cost_no_more_than_they_must(
+    start: Start, condition: str
+) -> None:
     """Each looks at the drafts that may meet it, not at all of them."""
     number = 400
     entries = [
-        a_create(a_patient(name=[{"family": f"m{n}x"}]), ifNoneExist=f"family=m{n}z&gender=male")
+        a_create(
+            a_patient(name=[{"family": f"m{n}x"}], birthDate=f"{1100 + 2 * n}"),
+            ifNoneExist=condition.format(n, 1101 + 2 * n),
+        )
         for n in range(number)
     ]
     looked = 0
