@@ -95,7 +95,7 @@ class Collections:
             task = self._ready[type_] = asyncio.ensure_future(self._make(type_))
         try:
             await asyncio.shield(task)
-        except Exception:
+        except Exception:  # whatever it was: told, and tried anew by the next who asks
             self._ready.pop(type_, None)
             raise
 
