@@ -20,7 +20,16 @@ from fhir_server.storage.query import (
     Plan,
     UpdatedIn,
 )
-from fhir_server.storage.versions import EARLIEST, KEY_BYTES, LATEST, Interval, Key, Position, Terms
+from fhir_server.storage.versions import (
+    EARLIEST,
+    KEY_BYTES,
+    LATEST,
+    Interval,
+    Key,
+    Page,
+    Position,
+    Terms,
+)
 from tests.support.version_making import START, TYPE, created, deleted, found, key, keyed, updated
 
 pytestmark = pytest.mark.anyio
@@ -187,6 +196,17 @@ async def test_the_last_page_has_no_next(store: Store) -> None:
     assert (await store.find(Plan(TYPE, limit=4))).next is None
     assert (await store.find(Plan(TYPE, limit=3))).next == Position(ordinals[2], ordinals[2])
     assert (await store.find(Plan("Beta", limit=3))).versions == []
+
+
+async def test_a_limit_of_nothing_is_an_empty_answer(store: Store) -> None:
+    await store.commit([created("a", keyed(key(1))), created("b", keyed(key(1)))])
+    for driver in (None, KeyIs((key(1),)), IdIs(frozenset({"a"}))):
+        plan = Plan(TYPE, driver, limit=0)
+        assert await store.find(plan) == Page([], None)
+        assert await store.find_ids(plan) == []
+    assert await store.scan(TYPE, limit=0) == []
+    assert await store.history(limit=0) == []
+    assert await store.history(TYPE, "a", limit=0) == []
 
 
 async def test_pages_stay_what_they_are_while_others_write(store: Store) -> None:

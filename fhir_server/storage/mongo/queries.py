@@ -28,6 +28,8 @@ class Queries:
         self._estimates: dict[tuple[str, Driver | None], tuple[int, int]] = {}
 
     async def find(self, plan: Plan) -> Page:
+        if plan.limit < 1:
+            return Page([], None)
         documents = await self._find(plan, PROJECTION, plan.limit + 1)
         more = len(documents) > plan.limit
         kept = documents[: plan.limit]
@@ -70,6 +72,8 @@ class Queries:
     async def _find(
         self, plan: Plan, fields: Document, limit: int, session: Session | None = None
     ) -> list[Document]:
+        if limit < 1:
+            return []  # to the server, 0 is no limit
         collection = self._collections.current(plan.type)
         cursor = collection.find(filter_of(plan), fields, session=session)
         cursor = cursor.sort(sort_of(plan.order)).limit(limit)

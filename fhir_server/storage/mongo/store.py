@@ -197,6 +197,8 @@ class MongoStore:
 
     @driver_errors
     async def scan(self, type_: str, after: str = "", limit: int = 1000) -> Sequence[Version]:
+        if limit < 1:
+            return []  # to the server, 0 is no limit
         wanted = {"_id": {"$gt": after}, **LIVE}
         found = self._collections.current(type_).find(wanted, PROJECTION)
         documents = await found.sort([("_id", 1)]).limit(limit).to_list()
