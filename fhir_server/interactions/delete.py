@@ -34,7 +34,7 @@ async def delete(request: Request, context: Context) -> Decision:
 async def conditional_delete(request: Request, context: Context) -> Decision:
     """Delete what meets the criteria: one resource, or all of them where the operator allows it."""
     (type_,) = request.path
-    plan = await context.searching.criteria_plan(type_, request.query, context.repository.estimate)
+    plan = await context.searching.criteria_plan(type_, request.query, context.repository)
     many = context.policy.conditional_delete == "many"
     most = context.policy.conditional_delete_most if many else 1
     page = await context.repository.find(replace(plan, limit=most + 1))

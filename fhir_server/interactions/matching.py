@@ -39,7 +39,7 @@ async def match_one(type_: str, criteria: Sequence[tuple[str, str]], context: Co
 
     In a transaction what it deletes is no match any more, though a guard still expects it.
     """
-    plan = await context.searching.criteria_plan(type_, criteria, context.repository.estimate)
+    plan = await context.searching.criteria_plan(type_, criteria, context.repository)
     page = await context.repository.find(replace(plan, limit=_GUARDED + 1))
     found = page.versions
     left = [version for version in found if not context.drafted.deletes(type_, version.id)]
@@ -57,7 +57,7 @@ async def match_ids(type_: str, criteria: Sequence[tuple[str, str]], context: Co
 
     What the transaction writes itself needs no guard, so the guard is of what others may change.
     """
-    plan = await context.searching.criteria_plan(type_, criteria, context.repository.estimate)
+    plan = await context.searching.criteria_plan(type_, criteria, context.repository)
     written = context.drafted.ids(type_)
     stored = await context.repository.find_ids(replace(plan, limit=2 + len(written)))
     kept = [id_ for id_ in stored if id_ not in written]

@@ -25,7 +25,7 @@ async def search(request: Request, context: Context) -> Reply:
     type_ = request.path[0]
     lenient = preference(request, "handling") == "lenient"
     prepared = context.searching.prepare(type_, request.query, lenient=lenient)
-    plan = await context.searching.plan(prepared, context.repository.estimate)
+    plan = await context.searching.plan(prepared, context.repository)
     page = Page((), None) if prepared.controls.count_only else await context.repository.find(plan)
     total = await _total(prepared, plan, page, context)
     base = context.base_url

@@ -14,8 +14,10 @@ from fhir_server.errors import UnknownParameter
 from fhir_server.search.bound import Bound
 from fhir_server.search.catalog import STORED, Catalog
 from fhir_server.search.clause import Clause, shown
+from fhir_server.search.modifiers import criterion_of, refusal
 from fhir_server.search.parameters import ready_parameter
 from fhir_server.search.planning import Criterion
+from fhir_server.search.resolving import Deferred
 from fhir_server.search.schemes import PATIENT, Scheme, scheme_of
 from fhir_server.search.stored import stored_criterion
 from fhir_server.search.values.parameter import Context
@@ -38,11 +40,11 @@ class Binder:
         self._patients = catalog.definitions.compartment(PATIENT)
         self._schemes: dict[str, Scheme] = {}
         self._ready: dict[tuple[str, str], Bound] = {}
-        self._criteria: dict[tuple[str, str, tuple[str, ...]], Criterion] = {}
+        self._criteria: dict[tuple[str, str, tuple[str, ...]], Criterion | Deferred] = {}
 
     def bind(
         self, type_: str, clauses: Sequence[Clause], context: Context, *, lenient: bool
-    ) -> tuple[tuple[Criterion, ...], tuple[Clause, ...], tuple[str, ...]]:
+    ) -> tuple[tuple[Criterion | Deferred, ...], tuple[Clause, ...], tuple[str, ...]]:
         """Criteria, the clauses they come from, and the names that lenient handling left out."""
         criteria, used, left_out = [], [], []
         for clause in clauses:
@@ -70,7 +72,7 @@ class Binder:
             known = self._schemes[type_] = scheme_of(self._catalog.of(type_), self._patients)
         return known
 
-    def _remembered(self, type_: str, clause: Clause, context: Context) -> Criterion:
+    def _remembered(self, type_: str, clause: Clause, context: Context) -> Criterion | Deferred:
         """The criterion, from memory if it was asked before."""
         place = type_, clause.text, clause.values
         known = self._criteria.get(place)
@@ -82,17 +84,14 @@ class Binder:
                 self._criteria[place] = known
         return known
 
-    def _criterion(self, type_: str, clause: Clause, context: Context) -> Criterion:
+    def _criterion(self, type_: str, clause: Clause, context: Context) -> Criterion | Deferred:
         if clause.chain:
             raise UnknownParameter(f"Not supported yet: chained parameters ({clause.shown}).")
         if clause.name in STORED:
-            _refuse_modifier(clause, ())
+            if clause.modifier is not None:
+                raise refusal(clause, [])
             return stored_criterion(clause.name, clause.values, context)
-        bound = self._bound(type_, clause)
-        if clause.modifier == "missing" and bound.tells_missing:
-            return bound.missing(clause.values)
-        _refuse_modifier(clause, ("missing",) if bound.tells_missing else ())
-        return bound.criterion(clause.values, context)
+        return criterion_of(self._bound(type_, clause), clause, context)
 
     def _bound(self, type_: str, clause: Clause) -> Bound:
         place = type_, clause.name
@@ -129,12 +128,3 @@ def _worth_remembering(clause: Clause) -> bool:
 
 def _not_yet(clause: Clause) -> UnknownParameter:
     return UnknownParameter(f"Not supported yet: {shown(clause.name)}.")
-
-
-def _refuse_modifier(clause: Clause, allowed: Sequence[str]) -> None:
-    if clause.modifier is None:
-        return
-    names = " or ".join(f":{name}" for name in allowed)
-    raise UnknownParameter(
-        f"Not supported: {clause.shown}. {clause.name} takes {names or 'no modifier'}."
-    )

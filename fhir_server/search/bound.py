@@ -33,6 +33,8 @@ class Bound:
 
     places: tuple[Parameter, ...]
     """Where it looks: itself, or the parameters it is derived from."""
+    type: str
+    """How it is searched: token, reference, ..."""
     values: Values
     target: str | None
     """The only type its references count for, when it is narrowed to one."""

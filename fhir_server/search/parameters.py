@@ -53,6 +53,7 @@ def ready_parameter(
         own = replace(own, targets=(derivation.target,))
     return Bound(
         tuple(replace(own, indexed=keys.indexed(catalog.type, it)) for it in derivation.codes),
+        compiled.type,
         VALUES[compiled.type],
         derivation.target,
         _rank(compiled.type, own, scheme),

@@ -18,8 +18,9 @@ from fhir_server.search.catalog import Catalog
 from fhir_server.search.clause import shown
 from fhir_server.search.controls import FORMATTING, Controls, Sizes, read_controls
 from fhir_server.search.paging import PAGE_PARAMETER, Cursors, query_digest
-from fhir_server.search.planning import Criterion, Estimate, make_plan
+from fhir_server.search.planning import Criterion, make_plan
 from fhir_server.search.query_string import Limits, Pair, parse
+from fhir_server.search.resolving import Deferred, Finder, resolved
 from fhir_server.search.values.parameter import Context
 from fhir_server.storage.query import Plan
 from fhir_server.storage.versions import Position
@@ -30,7 +31,7 @@ class Prepared:
     """A search understood: what must hold, how to answer, and how to speak of it in links."""
 
     type: str
-    criteria: tuple[Criterion, ...]
+    criteria: tuple[Criterion | Deferred, ...]
     controls: Controls
     after: Position | None
     """Where the page begins; None for the first page."""
@@ -91,7 +92,9 @@ class Searching:
         further = tuple(pair for pair in kept if pair[0] != PAGE_PARAMETER)
         return Prepared(type_, criteria, controls, after, asked, further, (*unknown, *ignored))
 
-    def prepare_criteria(self, type_: str, pairs: Sequence[Pair]) -> tuple[Criterion, ...]:
+    def prepare_criteria(
+        self, type_: str, pairs: Sequence[Pair]
+    ) -> tuple[Criterion | Deferred, ...]:
         """Criteria alone, for conditional interactions and references.
 
         BadRequest when there are none, or when a pair is a control other than of the format:
@@ -109,16 +112,20 @@ class Searching:
         """Definitions of the parameters that a type can be searched by; KeyError if unknown."""
         return self._binder.searchable(type_)
 
-    async def plan(self, prepared: Prepared, estimate: Estimate) -> Plan:
-        """The plan for the page that was asked for; `estimate` is the store's."""
-        scheme = self._binder.scheme(prepared.type)
-        plan = await make_plan(scheme, prepared.criteria, estimate)
+    async def plan(self, prepared: Prepared, finder: Finder) -> Plan:
+        """The plan for the page that was asked for."""
+        plan = await self._plan(prepared.type, prepared.criteria, finder)
         return replace(plan, after=prepared.after, limit=prepared.controls.count)
 
-    async def criteria_plan(self, type_: str, pairs: Sequence[Pair], estimate: Estimate) -> Plan:
+    async def criteria_plan(self, type_: str, pairs: Sequence[Pair], finder: Finder) -> Plan:
         """The plan of criteria alone; see `prepare_criteria`."""
-        criteria = self.prepare_criteria(type_, pairs)
-        return await make_plan(self._binder.scheme(type_), criteria, estimate)
+        return await self._plan(type_, self.prepare_criteria(type_, pairs), finder)
+
+    async def _plan(
+        self, type_: str, criteria: Sequence[Criterion | Deferred], finder: Finder
+    ) -> Plan:
+        known = await resolved(criteria, finder)
+        return await make_plan(self._binder.scheme(type_), known, finder.estimate)
 
     def _context(self) -> Context:
         return Context(self._clock.now(), self._zone, self._base_url)

@@ -9,6 +9,8 @@ from typing import Any
 
 from fhir_server.search.entries import Entries
 from fhir_server.search.keys import indexed
+from fhir_server.search.planning import Criterion
+from fhir_server.search.searching import Searching
 from fhir_server.search.values import composite
 from fhir_server.search.values.parameter import Component, Context, Parameter
 from fhir_server.search.values.table import VALUES, indexers
@@ -90,3 +92,13 @@ def finds(
 
 def component(search_type: str, **facts: Any) -> Component:
     return Component(search_type, Parameter("part", indexed("Thing", "part"), **facts))
+
+
+def plain_criteria(
+    searching: Searching, type_: str, pairs: Sequence[tuple[str, str]]
+) -> tuple[Criterion, ...]:
+    """Criteria of which none has to ask a store first."""
+    criteria = searching.prepare_criteria(type_, pairs)
+    plain = tuple(each for each in criteria if isinstance(each, Criterion))
+    assert len(plain) == len(criteria)
+    return plain

@@ -13,6 +13,7 @@ from fhir_server.search.searching import Searching
 from fhir_server.storage.versions import EARLIEST, KEY_BYTES, LATEST, Terms, Version
 from tests.support.oracle import Row, holds
 from tests.support.random_resources import RandomResources
+from tests.support.searching import plain_criteria
 
 BASE = "https://here.example/fhir"
 CATALOG = Catalog(load_definitions())
@@ -156,7 +157,7 @@ def test_a_resource_is_found_by_what_it_says(
     resource: dict[str, Any], query: str, *, found: bool
 ) -> None:
     name, _, value = query.partition("=")
-    (criterion,) = SEARCHING.prepare_criteria(resource["resourceType"], [(name, value)])
+    (criterion,) = plain_criteria(SEARCHING, resource["resourceType"], [(name, value)])
     version = Version(resource["resourceType"], resource["id"], 1, 1, 1, "PUT", b"")
     assert holds(criterion.test, Row(version, INDEXER.terms(resource))) is found
 
@@ -192,7 +193,7 @@ def test_an_observation_is_driven_by_patient_code_category_and_all() -> None:
 
 def _keys(resource: dict[str, Any], query: str) -> Any:
     name, _, value = query.partition("=")
-    (criterion,) = SEARCHING.prepare_criteria(resource["resourceType"], [(name, value)])
+    (criterion,) = plain_criteria(SEARCHING, resource["resourceType"], [(name, value)])
     return criterion.test.keys  # type: ignore[union-attr] # a token's test is KeyIs
 
 

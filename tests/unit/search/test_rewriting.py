@@ -17,6 +17,7 @@ from fhir_server.storage.versions import Version
 from tests.support.oracle import Row, holds
 from tests.support.random_resources import RandomResources
 from tests.support.raw_fhirpath import evaluate
+from tests.support.searching import plain_criteria
 
 BASE = "https://here.example/fhir"
 A, B, C = (Path((Member(name),), "CodeableConcept") for name in "abc")
@@ -163,7 +164,7 @@ class World:
         if rows is None:
             rows = self._rows[type_] = [self._row(each) for each in self.resources(type_)]
         try:
-            (criterion,) = self._searching.prepare_criteria(type_, [(code, value)])
+            (criterion,) = plain_criteria(self._searching, type_, [(code, value)])
         except BadRequest:
             return []
         return [holds(criterion.test, row) for row in rows]

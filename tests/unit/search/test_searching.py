@@ -10,8 +10,9 @@ from fhir_server.kit.clock import SettableClock
 from fhir_server.search.catalog import Catalog
 from fhir_server.search.query_string import Limits
 from fhir_server.search.searching import Searching
-from fhir_server.storage.query import AnyOf, Driver, IdIs, Not, UpdatedIn
+from fhir_server.storage.query import AnyOf, Driver, IdIs, Not, Plan, UpdatedIn
 from fhir_server.storage.versions import LATEST, Position
+from tests.support.searching import plain_criteria
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -105,10 +106,10 @@ def test_a_wrong_value_is_refused_even_leniently(
 
 
 def test_a_value_that_narrowing_rules_out_must_still_be_a_value(searching: Searching) -> None:
-    (criterion,) = searching.prepare_criteria("Observation", [("patient", "Group/1")])
+    (criterion,) = plain_criteria(searching, "Observation", [("patient", "Group/1")])
     assert criterion.test == AnyOf(())
     with pytest.raises(BadRequest, match="patient"):
-        searching.prepare_criteria("Observation", [("patient", "Group/1,what is this")])
+        plain_criteria(searching, "Observation", [("patient", "Group/1,what is this")])
 
 
 STORED = [
@@ -128,12 +129,12 @@ STORED = [
 def test_what_the_store_keeps_is_asked_of_it(
     name: str, value: str, expected: Driver, searching: Searching
 ) -> None:
-    (criterion,) = searching.prepare_criteria("Patient", [(name, value)])
+    (criterion,) = plain_criteria(searching, "Patient", [(name, value)])
     assert criterion.test == expected
 
 
 def test_an_open_end_of_last_updated_reaches_every_version(searching: Searching) -> None:
-    (before,) = searching.prepare_criteria("Patient", [("_lastUpdated", "lt2020-01-01")])
+    (before,) = plain_criteria(searching, "Patient", [("_lastUpdated", "lt2020-01-01")])
     assert isinstance(before.test, UpdatedIn)
     assert before.test.low < 0
     assert before.test.high == JANUARY_2020
@@ -143,14 +144,14 @@ def test_a_moment_dependent_value_is_not_remembered(catalog: Catalog) -> None:
     clock = SettableClock(JANUARY_2020)
     searching = Searching(catalog.definitions, "http://h", b"0" * 16, clock=clock, catalog=catalog)
     pairs = [("birthdate", "ap2000")]
-    before = searching.prepare_criteria("Patient", pairs)
+    before = plain_criteria(searching, "Patient", pairs)
     clock.advance(3650 * DAY)
-    assert searching.prepare_criteria("Patient", pairs) != before
+    assert plain_criteria(searching, "Patient", pairs) != before
 
 
 def test_missing_is_absence_and_its_opposite(searching: Searching) -> None:
     absent, present = (
-        searching.prepare_criteria("Patient", [("gender:missing", value)])[0].test
+        plain_criteria(searching, "Patient", [("gender:missing", value)])[0].test
         for value in ("true", "false")
     )
     assert absent == Not(present)
@@ -173,7 +174,7 @@ async def test_a_page_link_continues_the_same_search_only(searching: Searching) 
     again = searching.prepare("Patient", [*reversed(pairs), page, ("_count", "2")], caller="ann")
     assert again.after == place
     assert page not in again.pairs
-    plan = await searching.plan(again, _no_estimate)
+    plan = await searching.plan(again, Nobody())
     assert (plan.after, plan.limit) == (place, 2)
     strangers: list[tuple[str, Pairs, str]] = [
         ("Person", pairs, "ann"),
@@ -187,8 +188,14 @@ async def test_a_page_link_continues_the_same_search_only(searching: Searching) 
             searching.prepare(type_, [*others, page], caller=caller)
 
 
-async def _no_estimate(_type: str, _driver: Driver | None) -> int:
-    return 0
+class Nobody:
+    """A store with nothing in it."""
+
+    async def estimate(self, _type: str, _driver: Driver | None) -> int:
+        return 0
+
+    async def find_ids(self, _plan: Plan) -> Sequence[str]:
+        return ()
 
 
 CRITERIA_WRONG: list[tuple[Pairs, str]] = [
@@ -204,12 +211,12 @@ CRITERIA_WRONG: list[tuple[Pairs, str]] = [
 @pytest.mark.parametrize(("pairs", "message"), CRITERIA_WRONG)
 def test_criteria_alone_must_be_criteria(pairs: Pairs, message: str, searching: Searching) -> None:
     with pytest.raises(BadRequest, match=message):
-        searching.prepare_criteria("Patient", pairs)
+        plain_criteria(searching, "Patient", pairs)
 
 
 def test_criteria_may_come_with_a_format(searching: Searching) -> None:
     pairs = [("_id", "1"), ("_pretty", "true")]
-    assert len(searching.prepare_criteria("Patient", pairs)) == 1
+    assert len(plain_criteria(searching, "Patient", pairs)) == 1
 
 
 def test_limits_are_those_given(catalog: Catalog) -> None:
@@ -241,7 +248,7 @@ def test_every_parameter_that_is_listed_can_be_searched_by(
         for parameter in searching.searchable(type_):
             parts = [each.parameter.type for each in parameter.components] or [parameter.type]
             value = "$".join(SOME_VALUE[part] for part in parts)
-            assert searching.prepare_criteria(type_, [(parameter.code, value)])
+            assert plain_criteria(searching, type_, [(parameter.code, value)])
             count += 1
     compiled = sum(len(catalog.of(type_).compiled) for type_ in catalog.definitions.resource_types)
     stored = 2 * len(catalog.definitions.resource_types)

@@ -1,0 +1,46 @@
+"""Resolving: criteria that ask the store before they can be tested.
+
+https://hl7.org/fhir/R4/search.html#chaining
+
+A chain, `_has` or `_list` is a search of its own, whose matches become a plain criterion:
+
+    subject:Patient.name=peter  →  find Patients by name=peter  →  subject=Patient/1,Patient/2
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from fhir_server.search.planning import Criterion
+from fhir_server.storage.query import Driver, Plan
+
+
+class Finder(Protocol):
+    """What a search may ask on its way to a plan; the repository of the caller is one."""
+
+    async def estimate(self, type_: str, driver: Driver | None) -> int:
+        """About how many live resources a driver yields, at most 1,000."""
+        ...
+
+    async def find_ids(self, plan: Plan) -> Sequence[str]:
+        """Ids of the matches, at most `plan.limit`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """A criterion that is known once other resources were found."""
+
+    code: str
+    """The parameter as it was sent, for explanations."""
+    resolve: Callable[[Finder], Awaitable[Criterion]]
+    """Asks what there is to ask; BadRequest or TooCostly says what is wrong with the answer."""
+
+
+async def resolved(
+    criteria: Sequence[Criterion | Deferred], finder: Finder
+) -> tuple[Criterion, ...]:
+    """All criteria, the deferred ones resolved one after the other."""
+    return tuple(
+        [await each.resolve(finder) if isinstance(each, Deferred) else each for each in criteria]
+    )
