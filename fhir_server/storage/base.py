@@ -127,7 +127,11 @@ class Store(Protocol):
         ...
 
     async def retag(self, changes: Sequence[Change]) -> int:
-        """Replace terms only, where the version is still current; returns how many were."""
+        """Replace terms only, where the version is still current; returns how many were.
+
+        That is the one of the same number and ordinal: what was purged and created again is
+        another resource.
+        """
         ...
 
     async def counts(self) -> Mapping[str, int]:

@@ -313,6 +313,20 @@ async def test_retagging_changes_terms_and_nothing_else(store: Store) -> None:
     assert len(await store.history()) == 3
 
 
+async def test_what_was_created_again_is_not_retagged_for_what_was_purged(store: Store) -> None:
+    one = created("a", keyed(KEY))
+    await store.commit([one])
+    assert await store.purge(TYPE, "a")
+    again = created("a", keyed(key(3)))
+    await store.commit([again])
+    assert again.version.number == one.version.number
+    assert await store.retag([Change(one.version, keyed(key(2)))]) == 0
+    assert await found(store, Plan(TYPE, KeyIs((key(2),)))) == []
+    assert await found(store, Plan(TYPE, KeyIs((key(3),)))) == ["a"]
+    assert await store.retag([Change(again.version, keyed(key(2)))]) == 1
+    assert await found(store, Plan(TYPE, KeyIs((key(2),)))) == ["a"]
+
+
 async def test_purging_leaves_no_trace(store: Store) -> None:
     one, other = created("a", keyed(KEY)), created("b", keyed(KEY))
     await store.commit([one, other])

@@ -117,7 +117,11 @@ async def test_after_retagging_and_purging_plans_find_the_new_state(
     for type_ in TYPES:
         changes = [
             Change(
-                replace(version, number=version.number - (random.random() < 0.3)),
+                replace(
+                    version,
+                    number=version.number - (random.random() < 0.3),
+                    ordinal=version.ordinal + (random.random() < 0.2),
+                ),
                 random_terms(random),
             )
             for version in oracle.scan(type_)

@@ -127,8 +127,9 @@ class Oracle:
         done = 0
         for change in changes:
             rows = self.resources.get((change.version.type, change.version.id))
-            if rows and rows[-1].version.number == change.version.number:
-                current = rows[-1].version
+            current = rows[-1].version if rows else None
+            wanted = (change.version.number, change.version.ordinal)
+            if rows and current and (current.number, current.ordinal) == wanted:
                 terms = NO_TERMS if current.content is None else change.terms
                 rows[-1] = Row(current, terms)
                 done += 1

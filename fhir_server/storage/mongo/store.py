@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
+from bson.int64 import Int64
 from pymongo import UpdateOne
 from pymongo.errors import PyMongoError
 
@@ -323,9 +324,10 @@ class MongoStore:
             documents = await self._current(type_, [change.version.id for change in some])
             known = {document["_id"]: document for document in documents}
             same = [
-                (change, known[change.version.id])
+                (change, document)
                 for change in some
-                if known.get(change.version.id, {"v": None})["v"] == change.version.number
+                if (document := known.get(change.version.id)) is not None
+                and (document["v"], document.get("n")) == _identity(change)
             ]
             updates = [_retagging(change) for change, document in same if "x" not in document]
             done += len(same) - len(updates)
@@ -349,10 +351,16 @@ class MongoStore:
                 continue  # the next one may do better; whoever needs the database will say so
 
 
+def _identity(change: Change) -> tuple[int, int]:
+    """What tells a version from all others of its id."""
+    return change.version.number, change.version.ordinal
+
+
 def _retagging(change: Change) -> UpdateOne:
     """New terms for a version that is still current and live."""
     fields = terms_of(change.terms)
-    wanted = {"_id": change.version.id, "v": change.version.number, "x": {"$exists": False}}
+    number, ordinal = _identity(change)
+    wanted = {"_id": change.version.id, "v": number, "n": Int64(ordinal), "x": {"$exists": False}}
     gone = {name: "" for name in ("c", "r") if name not in fields}
     return UpdateOne(wanted, {"$set": fields, **({"$unset": gone} if gone else {})})
 
