@@ -11,10 +11,9 @@ from typing import Any
 from fhir_server import __version__
 from fhir_server.errors import BadRequest
 from fhir_server.fhir.temporal import instant
-from fhir_server.interactions.context import Context
+from fhir_server.interactions.context import Context, Interactions
 from fhir_server.interactions.plain_query import require_plain_query
 from fhir_server.interactions.request import Reply, Request
-from fhir_server.interactions.routing import Table
 
 _CODES = {"bundle": ("transaction", "batch")}
 """Names of ours that stand for other codes of the specification."""
@@ -87,7 +86,7 @@ def _resource(type_: str, context: Context) -> dict[str, Any]:
     }
 
 
-def _listed(table: Table, codes: frozenset[str]) -> Sequence[str]:
+def _listed(table: Interactions, codes: frozenset[str]) -> Sequence[str]:
     """The codes that rows of the table stand for, each once, in the table's order."""
     names = (code for row in table.interactions for code in _CODES.get(row.name, (row.name,)))
     return [code for code in dict.fromkeys(names) if code in codes]

@@ -1,19 +1,24 @@
-"""What an interaction works with: one door to data, the definitions, and the house rules."""
+"""What an interaction is, and what it works with; each names the other, so both are here.
 
-from collections.abc import Callable
+It works with one door to data, the definitions, the house rules, and the table of all
+interactions: entries of a bundle are found there.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 from fhir_server.definitions.registry import Definitions
 from fhir_server.interactions.drafted import NOTHING, Drafted
 from fhir_server.interactions.repository import Repository
+from fhir_server.interactions.request import Reply, Request
+from fhir_server.interactions.writing import Draft
 from fhir_server.kit.ids import IdSource
 from fhir_server.search.paging import Cursors
 from fhir_server.search.searching import Searching
-
-if TYPE_CHECKING:  # the table's interactions take a Context
-    from fhir_server.interactions.routing import Table
+from fhir_server.storage.query import Guard
+from fhir_server.storage.versions import Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ def _uncounted(_kind: str, _entries: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    table: "Table"
+    table: "Interactions"
     repository: Repository
     definitions: Definitions
     searching: Searching
@@ -62,3 +67,41 @@ class Context:
     """Told the type of each batch and transaction, and how many entries it has."""
     drafted: Drafted = NOTHING
     """Within a transaction, what is decided already and counts as if it were stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to write, under which guards, and the answer once it is written."""
+
+    reply: Callable[[Sequence[Version]], Reply]
+    """Called with the versions of `drafts`, in their order."""
+    drafts: Sequence[Draft] = ()
+    guards: Sequence[Guard] = ()
+    existing: Version | None = None
+    """What a conditional create found in place of writing."""
+
+
+Answer = Callable[[Request, Context], Awaitable[Reply]]
+Decide = Callable[[Request, Context], Awaitable[Decision]]
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """One verb at one shape of path; it either answers at once or decides what to write."""
+
+    name: str
+    method: str
+    path: str
+    answer: Answer | None = None
+    decide: Decide | None = None
+
+
+class Interactions(Protocol):
+    """The table of them."""
+
+    @property
+    def interactions(self) -> Sequence[Interaction]: ...
+
+    def find(self, request: Request, context: Context) -> Interaction:
+        """The interaction asked for; NotFound or MethodNotAllowed when there is none."""
+        ...

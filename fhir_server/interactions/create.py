@@ -1,8 +1,7 @@
 """create, and conditional create. https://hl7.org/fhir/R4/http.html#create"""
 
 from fhir_server.interactions.answering import found, written
-from fhir_server.interactions.context import Context
-from fhir_server.interactions.deciding import Decision
+from fhir_server.interactions.context import Context, Decision
 from fhir_server.interactions.matching import match_one
 from fhir_server.interactions.preconditions import if_none_exist
 from fhir_server.interactions.request import Request

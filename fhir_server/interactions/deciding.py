@@ -9,40 +9,23 @@ A transaction is many decisions and one commit.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from fhir_server.errors import VersionConflict
 from fhir_server.interactions.answering import warn
-from fhir_server.interactions.context import Context
+from fhir_server.interactions.context import Context, Decision
 from fhir_server.interactions.links import Link
 from fhir_server.interactions.references import Directory, unsettled, warnings_of
-from fhir_server.interactions.request import Reply, Request, Resource
-from fhir_server.interactions.writing import Draft
+from fhir_server.interactions.request import Reply, Resource
 from fhir_server.storage.base import Conflict, GuardFailed
-from fhir_server.storage.query import Guard
 from fhir_server.storage.versions import Version
 
 _PATIENCE = 15.0
 """Seconds for which a write is decided anew while others are faster."""
 _LONGEST_PAUSE = 0.1
 
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What to write, under which guards, and the answer once it is written."""
-
-    reply: Callable[[Sequence[Version]], Reply]
-    """Called with the versions of `drafts`, in their order."""
-    drafts: Sequence[Draft] = ()
-    guards: Sequence[Guard] = ()
-    existing: Version | None = None
-    """What a conditional create found in place of writing."""
-
-
 _Sent = tuple[Resource, list[Link]]
 """A resource and its links as they were sent; an attempt changes where they point."""
-
-Decide = Callable[[Request, Context], Awaitable[Decision]]
 
 
 async def carry_out(decide: Callable[[], Awaitable[Decision]], context: Context) -> Reply:

@@ -9,8 +9,7 @@ from dataclasses import replace
 
 from fhir_server.errors import MultipleMatches, TooCostly
 from fhir_server.interactions.answering import deleted
-from fhir_server.interactions.context import Context
-from fhir_server.interactions.deciding import Decision
+from fhir_server.interactions.context import Context, Decision
 from fhir_server.interactions.preconditions import require_match
 from fhir_server.interactions.request import Reply, Request
 from fhir_server.interactions.writing import Draft

@@ -3,31 +3,17 @@
 https://hl7.org/fhir/R4/http.html#summary
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 from fhir_server.errors import MethodNotAllowed, NotFound
-from fhir_server.interactions.context import Context
-from fhir_server.interactions.deciding import Decide, carry_out
+from fhir_server.interactions.context import Context, Interaction
+from fhir_server.interactions.deciding import carry_out
 from fhir_server.interactions.request import Reply, Request
 
 _PLACES = frozenset({"metadata", "_history", "_search"})
 """First segments that are not a type."""
 _NO_ID = "_$"
 """How a second segment begins that is not an id: `_history`, `$validate`."""
-
-Answer = Callable[[Request, Context], Awaitable[Reply]]
-
-
-@dataclass(frozen=True, slots=True)
-class Interaction:
-    """One verb at one shape of path; it either answers at once or decides what to write."""
-
-    name: str
-    method: str
-    path: str
-    answer: Answer | None = None
-    decide: Decide | None = None
 
 
 class Table:

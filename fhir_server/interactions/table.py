@@ -7,11 +7,12 @@ HTTP, bundle entries, the command line and tests all enter here. HEAD is GET wit
 
 from fhir_server.interactions.bundle import bundle
 from fhir_server.interactions.capabilities import capabilities
+from fhir_server.interactions.context import Interaction
 from fhir_server.interactions.create import create
 from fhir_server.interactions.delete import conditional_delete, delete
 from fhir_server.interactions.history import history
 from fhir_server.interactions.read import read
-from fhir_server.interactions.routing import Interaction, Table
+from fhir_server.interactions.routing import Table
 from fhir_server.interactions.search import search
 from fhir_server.interactions.update import conditional_update, update
 from fhir_server.interactions.vread import vread

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from fhir_server.errors import BadRequest, VersionConflict
 from fhir_server.interactions.answering import written
-from fhir_server.interactions.context import Context
-from fhir_server.interactions.deciding import Decision
+from fhir_server.interactions.context import Context, Decision
 from fhir_server.interactions.matching import match_one
 from fhir_server.interactions.preconditions import require_match, require_none_match
 from fhir_server.interactions.request import Request, Resource

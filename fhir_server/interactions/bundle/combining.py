@@ -16,8 +16,7 @@ from fhir_server.interactions.answering import found
 from fhir_server.interactions.bundle import ordering
 from fhir_server.interactions.bundle.entries import Entry
 from fhir_server.interactions.bundle.performing import placing
-from fhir_server.interactions.context import Context
-from fhir_server.interactions.deciding import Decide, Decision
+from fhir_server.interactions.context import Context, Decide, Decision
 from fhir_server.interactions.drafted import Drafted
 from fhir_server.interactions.links import Link
 from fhir_server.interactions.references import Directory

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 from fhir_server.errors import BadRequest, FhirError
 from fhir_server.interactions.bundle.entries import Entry
-from fhir_server.interactions.context import Context
+from fhir_server.interactions.context import Context, Interaction
 from fhir_server.interactions.failures import placed
 from fhir_server.interactions.request import Reply
-from fhir_server.interactions.routing import Interaction, perform
+from fhir_server.interactions.routing import perform
 
 
 def interaction_of(entry: Entry, context: Context) -> Interaction:

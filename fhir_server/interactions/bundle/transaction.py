@@ -16,8 +16,8 @@ from fhir_server.interactions.bundle.entries import Entry, entry_of, preferences
 from fhir_server.interactions.bundle.ordering import ordered, require_distinct_urls
 from fhir_server.interactions.bundle.performing import interaction_of, perform_entry, placing
 from fhir_server.interactions.bundle.responses import response_entry
-from fhir_server.interactions.context import Context
-from fhir_server.interactions.deciding import Decision, commit_decided
+from fhir_server.interactions.context import Context, Decision
+from fhir_server.interactions.deciding import commit_decided
 from fhir_server.interactions.drafted import Drafted
 from fhir_server.interactions.failures import failed
 from fhir_server.interactions.links import Link, links_in

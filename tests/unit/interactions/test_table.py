@@ -2,7 +2,7 @@
 
 import pytest
 
-from fhir_server.interactions.routing import Interaction
+from fhir_server.interactions.context import Interaction
 from fhir_server.interactions.table import TABLE
 
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
