@@ -1,6 +1,7 @@
 """FolderBlobs: content in a local folder, each under its own digest.
 
 A file is written beside its place, made durable, then renamed: it is there whole or not at all.
+A name outlives a loss of power once its folder is durable too, and the folder's own name likewise.
 Several processes may share the folder; the same content put twice is one file.
 """
 
@@ -26,6 +27,8 @@ class FolderBlobs:
     def __init__(self, folder: str | Path) -> None:
         self._folder = Path(folder)
         self._arriving = self._folder / "arriving"
+        self._known = False
+        """Whether the folder itself is there for good."""
 
     async def put(self, chunks: AsyncIterator[bytes]) -> tuple[str, int]:
         path = self._arriving / uuid.uuid4().hex
@@ -65,7 +68,7 @@ class FolderBlobs:
 
     async def delete(self, digest: str) -> bool:
         try:
-            await asyncio.to_thread(self._place(digest).unlink)
+            await asyncio.to_thread(_erase, self._place(digest))
         except (FileNotFoundError, KeyError):
             return False
         return True
@@ -78,8 +81,20 @@ class FolderBlobs:
 
     def _begin(self, path: Path) -> BinaryIO:
         self._arriving.mkdir(parents=True, exist_ok=True)
+        if not self._known:
+            self._keep_folder()
         self._clear_abandoned()
         return path.open("xb")
+
+    def _keep_folder(self) -> None:
+        """Make the names durable that lead to the folder.
+
+        Who made it, be it another process, may not have come so far.
+        """
+        for above in self._folder.absolute().parents:
+            with suppress(PermissionError):  # where we may not look, we made nothing
+                _sync_folder(above)
+        self._known = True
 
     def _clear_abandoned(self) -> None:
         """Remove what a killed process left; what is written to now is younger."""
@@ -116,6 +131,11 @@ async def _written(file: BinaryIO, chunks: AsyncIterator[bytes]) -> tuple[str, i
             waiting.clear()
     await asyncio.to_thread(write, bytes(waiting))
     return hashed.hexdigest(), size
+
+
+def _erase(path: Path) -> None:
+    path.unlink()
+    _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:
