@@ -13,6 +13,7 @@ from fhir_server.interactions.context import Context, Decision
 from fhir_server.interactions.preconditions import require_match
 from fhir_server.interactions.request import Reply, Request
 from fhir_server.interactions.writing import Draft
+from fhir_server.storage.query import Guard
 from fhir_server.storage.versions import Version
 
 
@@ -31,7 +32,10 @@ async def delete(request: Request, context: Context) -> Decision:
 
 
 async def conditional_delete(request: Request, context: Context) -> Decision:
-    """Delete what meets the criteria: one resource, or all of them where the operator allows it."""
+    """Delete what meets the criteria: one resource, or all of them where the operator allows it.
+
+    One is deleted only while it still is the only match. Of all, who comes later comes later.
+    """
     (type_,) = request.path
     plan = await context.searching.criteria_plan(type_, request.query, context.repository)
     many = context.policy.conditional_delete == "many"
@@ -48,7 +52,8 @@ async def conditional_delete(request: Request, context: Context) -> Decision:
     def reply(versions: Sequence[Version]) -> Reply:
         return deleted(request, versions[0] if len(versions) == 1 else None, what)
 
-    return Decision(reply, drafts)
+    guards = [] if many else [Guard(plan, frozenset(version.id for version in found))]
+    return Decision(reply, drafts, guards)
 
 
 def _refuse(type_: str, most: int) -> None:

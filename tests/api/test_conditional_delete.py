@@ -1,7 +1,12 @@
 """https://hl7.org/fhir/R4/http.html#3.1.0.7.1"""
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+from unittest.mock import patch
+
 import pytest
 
+from fhir_server.interactions.repository import Repository
 from tests.support.asserts import assert_issue
 from tests.support.builders import a_patient, unique
 from tests.support.server import Server, Start
@@ -102,3 +107,45 @@ async def test_an_operator_may_let_many_be_deleted(start: Start) -> None:
         )
         assert await server.found(f"Patient?identifier={mark}") == []
         assert (await server.get(f"Patient/{other['id']}")).status_code == 200
+
+
+async def _another(server: Server, mark: str, _stored: dict[str, Any]) -> None:
+    await server.create(a_patient(mark))
+
+
+async def _no_match_any_more(server: Server, _mark: str, stored: dict[str, Any]) -> None:
+    await server.update(a_patient(unique(), id=stored["id"]))
+
+
+async def _another_in_its_place(server: Server, mark: str, stored: dict[str, Any]) -> None:
+    await server.delete(f"Patient/{stored['id']}")
+    await server.create(a_patient(mark))
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "status", "left"),
+    [(_another, 412, 2), (_no_match_any_more, 204, 0), (_another_in_its_place, 204, 0)],
+)
+async def test_the_match_is_still_the_only_one_when_it_is_deleted(
+    server: Server,
+    meanwhile: Callable[[Server, str, dict[str, Any]], Awaitable[None]],
+    status: int,
+    left: int,
+) -> None:
+    """Somebody writes between the look and the deletion."""
+    mark = unique()
+    stored = await server.create(a_patient(mark))
+    real, waiting = Repository.commit, [meanwhile]
+
+    async def commit(self: Repository, *args: Any) -> Any:
+        if waiting:
+            await waiting.pop()(server, mark, stored)
+        return await real(self, *args)
+
+    with patch.object(Repository, "commit", commit):
+        response = await server.delete(f"Patient?identifier={mark}")
+
+    assert response.status_code == status
+    assert len(await server.found(f"Patient?identifier={mark}")) == left
+    current = await server.get(f"Patient/{stored['id']}")
+    assert current.status_code == (410 if meanwhile is _another_in_its_place else 200)
