@@ -14,9 +14,9 @@ import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
+import structlog
 from bson.int64 import Int64
 from pymongo import UpdateOne
-from pymongo.errors import PyMongoError
 
 from fhir_server.kit.clock import Clock, SystemClock
 from fhir_server.kit.ids import TimeOrderedIds
@@ -65,8 +65,10 @@ PATIENCE = 5.0
 """Seconds after which a commit that is in the way counts as dead."""
 
 _SWEEP_SECONDS = 10.0
+_DAY = 86_400_000
 _AT_ONCE = 1000
 _SCHEMA = "schema"
+_log = structlog.get_logger()
 
 
 class _Atomic(Protocol):
@@ -343,12 +345,16 @@ class MongoStore:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
-            try:
-                await self._recover()
-                expired = {"x": {"$lt": self.clock.now() - 86_400_000}}
-                await self._collections.records.delete_many(expired)
-            except PyMongoError:
-                continue  # the next one may do better; whoever needs the database will say so
+            for duty in (self._recover, self._forget_expired):
+                try:
+                    await duty()
+                except Exception as error:  # noqa: BLE001  # whatever it is, the next may do better
+                    _log.error("sweeping failed", duty=duty.__name__.strip("_"), exc_info=error)
+
+    async def _forget_expired(self) -> None:
+        """Remove the records that expired a day ago."""
+        expired = {"x": {"$lt": Int64(self.clock.now() - _DAY)}}
+        await self._collections.records.delete_many(expired)
 
 
 def _identity(change: Change) -> tuple[int, int]:

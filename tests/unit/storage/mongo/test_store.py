@@ -2,11 +2,12 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from structlog.testing import capture_logs
 
 from fhir_server.kit.clock import SettableClock
 from fhir_server.storage.base import Conflict, DeadlineExceeded, NewerSchema, StoreError
@@ -202,6 +203,35 @@ async def test_an_upload_that_was_killed_is_removed_a_day_later() -> None:
         await blobs.put(_stream(b"second"))
         assert await store.collections.chunks.count_documents({"u": "dead"}) == 0
         assert b"".join([piece async for piece in blobs.get(kept)]) == b"first"
+
+
+async def test_whatever_fails_in_a_sweep_is_logged_and_the_next_one_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An entry that nobody understands, as a fault of the program's own would leave it."""
+    monkeypatch.setattr("fhir_server.storage.mongo.store._SWEEP_SECONDS", 0.01)
+    clock = SettableClock()
+    with capture_logs() as logs:
+        async with opened(new_address(), clock=clock) as store:
+            await store.collections.commits.insert_one({"_id": "strange", "s": "decided"})
+            await _until(lambda: len(logs) > 1)
+            records = MongoKeyValue(store, clock)
+            await records.compare_and_set("space", "key", None, b"x", expires=1)
+            clock.advance(2 * DAY)
+            await _until(lambda: store.collections.records.find_one({}), is_=None)
+    assert {(log["event"], log["duty"], log["log_level"]) for log in logs} == {
+        ("sweeping failed", "recover", "error")
+    }
+    assert isinstance(logs[0]["exc_info"], KeyError)
+
+
+async def _until(asked: Callable[[], object], *, is_: object = True) -> None:
+    async with asyncio.timeout(5):
+        while True:
+            answer = asked()
+            if (await answer if isinstance(answer, Awaitable) else answer) == is_:
+                return
+            await asyncio.sleep(0.005)
 
 
 async def _stream(*pieces: bytes) -> AsyncIterator[bytes]:
