@@ -30,6 +30,12 @@ class ReplicaSet(Proxy):
     """How many of the next commits are lost with their transaction."""
     forgets: bool = False
     """Whether a transaction that was committed is unknown from then on."""
+    secondary: bool = False
+    """Whether it says that another member is the primary."""
+    others: tuple[str, ...] = ()
+    """The addresses of other members, where nobody listens."""
+    concerns: list[Document | None] = field(default_factory=list)
+    """The write concerns of what was written outside of transactions."""
     committed: int = 0
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _owner: Transaction | None = None
@@ -46,6 +52,8 @@ class ReplicaSet(Proxy):
         if "autocommit" in request.body:
             owner = (bytes(request.body["lsid"]["id"]), request.body["txnNumber"])
             return await self._within(owner, request, server)
+        if request.command in _DATA:
+            self.concerns.append(request.body.get("writeConcern"))
         async with self._turn:
             return await super().answer(_plain(request), server)
 
@@ -85,12 +93,12 @@ class ReplicaSet(Proxy):
     def _membership(self) -> Document:
         own = urlsplit(self.url).netloc
         return {
-            "ismaster": True,
-            "isWritablePrimary": True,
-            "secondary": False,
+            "ismaster": not self.secondary,
+            "isWritablePrimary": not self.secondary,
+            "secondary": self.secondary,
             "setName": "played",
             "setVersion": 1,
-            "hosts": [own],
+            "hosts": [own, *self.others],
             "me": own,
             "logicalSessionTimeoutMinutes": 30,
         }

@@ -1,8 +1,12 @@
 """What the server at the other end can do: found out when opened, never assumed.
 
 A replica set or a mongos may have transactions; only one that was really tried counts. Every
-other server gets the redo log. The driver's errors end here: a caller sees DeadlineExceeded when
-time ran out and StoreError for the rest, without the driver's words.
+other server gets the redo log. What is written is acknowledged by the majority of a set, also where
+the address names one member of it alone (`directConnection=true`): that is found out from how the
+member describes itself, as the driver takes it for a server of its own.
+
+The driver's errors end here: a caller sees DeadlineExceeded when time ran out and StoreError for
+the rest, without the driver's words.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
@@ -35,12 +39,18 @@ META = "store.meta"
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _COMPRESSION = {"wiredTiger": {"configString": "block_compressor=zstd"}}
+_ALONE = "standalone"
 _KINDS = {
-    "Single": "standalone",
     "ReplicaSetWithPrimary": "replica set",
     "Sharded": "sharded",
     "LoadBalanced": "load balanced",
 }
+_DIRECT_KINDS = {
+    "Standalone": _ALONE,
+    "Mongos": "sharded",
+    "RSPrimary": "replica set",
+}
+"""By the type of the server where the address names one alone."""
 _NOT_ISOLATED = (
     "this MongoDB has no transactions: a commit of several resources is all or nothing, also "
     "after a crash, but for a moment others may see part of it; a replica set of one member is "
@@ -66,8 +76,8 @@ async def detect(client: Client, database: str) -> Topology:
         information = await client.admin.command("buildInfo")
     except ServerSelectionTimeoutError as error:
         raise StoreError("no MongoDB answers where the store's address says") from error
-    kind = client.topology_description.topology_type_name
-    several = kind != "Single"
+    kind, warnings = _kind(client)
+    several = kind != _ALONE
     handle = client.get_database(
         database,
         codec_options=CodecOptions(document_class=dict),
@@ -76,8 +86,30 @@ async def detect(client: Client, database: str) -> Topology:
         read_concern=ReadConcern("majority" if several else None),
     )
     works = several and await _transactions_work(client, handle)
-    name = f"MongoDB {information.get('version', 'of unknown version')} ({_KINDS.get(kind, kind)})"
-    return Topology(handle, works, Facts(name, works, () if works else (_NOT_ISOLATED,)))
+    name = f"MongoDB {information.get('version', 'of unknown version')} ({kind})"
+    told = warnings if works else (*warnings, _NOT_ISOLATED)
+    return Topology(handle, works, Facts(name, works, told))
+
+
+def _kind(client: Client) -> tuple[str, tuple[str, ...]]:
+    """What the server is, with what to be warned of; StoreError where nothing can be written."""
+    topology = client.topology_description
+    if topology.topology_type_name != "Single":
+        return _KINDS.get(topology.topology_type_name, topology.topology_type_name), ()
+    (server,) = topology.server_descriptions().values()
+    advice = f"take directConnection out of it and add replicaSet={server.replica_set_name}"
+    if server.server_type_name not in _DIRECT_KINDS:
+        raise StoreError(
+            "the store's address names a single member of a replica set, and that is not the "
+            f"primary, so nothing can be written there; {advice}"
+        )
+    if server.replica_set_name is None or len(server.all_hosts) == 1:
+        return _DIRECT_KINDS[server.server_type_name], ()
+    warning = (
+        "the store's address names a single member of a replica set: once another is the primary, "
+        f"nothing can be written any more, and what is read may be old; {advice}"
+    )
+    return _DIRECT_KINDS[server.server_type_name], (warning,)
 
 
 def driver_errors(

@@ -17,7 +17,7 @@ from fhir_server.storage.versions import Change, Terms, Version
 from tests.support.mongo import new_address
 from tests.support.mongo_proxy import Cut, Proxy, Stall
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("no_transactions")]
 
 KEY = b"k" * 16
 T = TypeVar("T")

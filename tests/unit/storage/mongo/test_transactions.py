@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fhir_server.kit.clock import SettableClock
-from fhir_server.storage.base import Conflict, DeadlineExceeded, GuardFailed
+from fhir_server.storage.base import Conflict, DeadlineExceeded, GuardFailed, StoreError
 from fhir_server.storage.mongo import MongoStore
 from fhir_server.storage.mongo.entries import Entries
 from fhir_server.storage.query import Guard, KeyIs, Plan
@@ -46,11 +46,11 @@ async def playing() -> AsyncIterator[ReplicaSet]:
 
 
 @asynccontextmanager
-async def opened(server: ReplicaSet, *, deadline: float = 5.0) -> AsyncIterator[MongoStore]:
+async def opened(
+    server: ReplicaSet, *, deadline: float = 5.0, options: str = "replicaSet=played"
+) -> AsyncIterator[MongoStore]:
     url, _, database = server.url.rpartition("/")
-    store = MongoStore(
-        f"{url}/?replicaSet=played", database, deadline=deadline, clock=SettableClock()
-    )
+    store = MongoStore(f"{url}/?{options}", database, deadline=deadline, clock=SettableClock())
     await store.open()
     try:
         yield store
@@ -70,6 +70,45 @@ async def test_a_server_whose_transactions_work_is_told_to_be_isolated() -> None
         assert store.facts.isolated
         assert store.facts.warnings == ()
         assert "replica set" in store.facts.name
+
+
+DIRECT = "directConnection=true"
+
+
+@pytest.mark.parametrize("options", ["replicaSet=played", DIRECT])
+async def test_what_is_written_to_a_member_is_acknowledged_by_the_majority(options: str) -> None:
+    async with playing() as server, opened(server, options=options) as store:
+        assert "replica set" in store.facts.name
+        assert store.facts.isolated
+        await store.commit(FIRST[:1])
+        await store.commit(COMMIT[:2])
+        assert server.committed
+        assert server.concerns
+        for concern in server.concerns:
+            assert concern == {"w": "majority", "j": True}
+
+
+@pytest.mark.parametrize(("others", "warned"), [((), False), (("localhost:9",), True)])
+async def test_an_address_of_one_member_among_others_is_warned_of(
+    others: tuple[str, ...],
+    warned: bool,  # noqa: FBT001  # a case
+) -> None:
+    async with playing() as server:
+        server.others = others
+        async with opened(server, options=DIRECT) as store:
+            assert ["add replicaSet=played" in one for one in store.facts.warnings] == (
+                [True] if warned else []
+            )
+
+
+async def test_an_address_of_a_secondary_alone_is_refused() -> None:
+    async with playing() as server:
+        server.secondary = True
+        with pytest.raises(
+            StoreError, match=r"primary, so nothing can be written there; .* add replicaSet=played"
+        ):
+            async with opened(server, options=DIRECT):
+                pass
 
 
 async def test_a_replica_set_that_only_pretends_gets_the_redo_log() -> None:
