@@ -111,11 +111,11 @@ class Settings(BaseSettings):
     max_bundle_entries: Count = Field(
         5000, description="Most entries of a batch or transaction bundle."
     )
-    max_batch_answer: Bytes = Field(
+    max_bundle_answer: Bytes = Field(
         ByteSize(64 * _MEBIBYTE),
         description=(
-            "Most bytes of resources in the answer to a batch; reads beyond are refused, writes"
-            " are done and show no resource."
+            "Most bytes of resources in the answer to a batch or transaction; reads beyond are"
+            " refused (the whole transaction with them), writes are done and show no resource."
         ),
     )
     max_url: Bytes = Field(ByteSize(8 * _KIBIBYTE), description="Longest path and query of a URL.")

@@ -120,8 +120,8 @@ def _policy(settings: Settings) -> Policy:
         history_count=settings.page_size,
         most_count=settings.max_page_size,
         url_bytes=settings.max_url,
-        batch_bytes=settings.max_batch_answer,
-        batch_seconds=settings.request_deadline,
+        bundle_bytes=settings.max_bundle_answer,
+        bundle_seconds=settings.request_deadline,
     )
 
 

@@ -37,9 +37,9 @@ class Policy:
     """Most matches or versions on one page."""
     url_bytes: int = 8 * 1024
     """Longest path and query of a URL that is taken, so of a link that can be followed."""
-    batch_bytes: int = 64 * 1024 * 1024
-    """Most bytes of resources in the answer to one batch."""
-    batch_seconds: float = 15.0
+    bundle_bytes: int = 64 * 1024 * 1024
+    """Most bytes of resources in the answer to one batch or transaction."""
+    bundle_seconds: float = 15.0
     """How long the entries of one batch may take together before the rest is left undone."""
 
 

@@ -15,7 +15,7 @@ from tests.support.builders import (
     unique,
     urn,
 )
-from tests.support.server import BASE, Server, Start
+from tests.support.server import BASE, Server
 
 pytestmark = pytest.mark.anyio
 
@@ -259,55 +259,3 @@ async def test_an_absolute_url_of_this_server_is_understood(server: Server) -> N
     for url in (f"{BASE}/Patient/{stored['id']}", f"/Patient/{stored['id']}"):
         (answer,) = await batch(server, an_entry("GET", url))
         assert answer["resource"] == stored
-
-
-async def test_reads_beyond_what_an_answer_may_hold_are_refused(start: Start) -> None:
-    async with start(max_batch_answer=3000) as server:
-        id_ = (await server.create(a_patient(name=[{"family": "x" * 1000}])))["id"]
-        read = an_entry("GET", f"Patient/{id_}")
-
-        answers = await batch(server, *[read] * 4, a_create(a_patient()), read)
-
-    statuses = [answer["response"]["status"] for answer in answers]
-    assert statuses == ["200 OK"] * 2 + ["400 Bad Request"] * 2 + [
-        "201 Created",
-        "400 Bad Request",
-    ]
-    assert answers[2]["response"]["outcome"] == outcome(
-        "too-costly",
-        f"Entry 2, GET Patient/{id_}: The answer would hold more than 3000 bytes of resources; "
-        "ask for less, or in several batches.",
-        "Bundle.entry[2]",
-    )
-
-
-async def test_a_write_is_done_though_its_resource_has_no_room(start: Start) -> None:
-    async with start(max_batch_answer=300) as server:
-        created, second = await batch(
-            server,
-            a_create(a_patient(name=[{"family": "x" * 1000}])),
-            a_create(a_patient()),
-            prefer="return=representation",
-        )
-
-        assert created["response"]["status"] == "201 Created"
-        assert "resource" not in created
-        assert second["resource"]["resourceType"] == "Patient"
-        assert await server.count("Patient") == 2
-
-
-async def test_a_batch_begins_no_entry_when_its_time_is_up(start: Start) -> None:
-    async with start(request_deadline=0.2) as server:
-        answers = await batch(server, *[a_create(a_patient())] * 4000)
-        done = sum(answer["response"]["status"] == "201 Created" for answer in answers)
-
-        late = answers[-1]["response"]
-        assert late["status"] == "503 Service Unavailable"
-        assert late["outcome"] == outcome(
-            "timeout",
-            "Entry 3999, POST Patient: The entries before took the 0.2 s that a batch may take, "
-            "so this one was not begun; send it again.",
-            "Bundle.entry[3999]",
-        )
-        assert 0 < done < 4000
-        assert await server.count("Patient?_count=0") == done

@@ -31,8 +31,8 @@ class Allowance:
         """TimedOut when the time is up."""
         if self.now() >= self._until:
             raise TimedOut(
-                f"The entries before took the {self.seconds:g} s that a batch may take, so this one"
-                " was not begun; send it again."
+                f"The entries before took the {self.seconds:g} s that a bundle may take, so this "
+                "one was not begun; send it again."
             )
 
     def require_room(self) -> None:
@@ -40,17 +40,26 @@ class Allowance:
         if self._full:
             raise TooCostly(
                 f"The answer would hold more than {self.bytes} bytes of resources; ask for less,"
-                " or in several batches."
+                " or in several bundles."
             )
 
-    def take(self, reply: Reply) -> bool:
-        """Count the resource of a reply; whether there was room for it."""
+    def count(self, reply: Reply, *, asked: bool) -> None:
+        """Count the resource of a reply.
+
+        With no room for it: TooCostly where it was what the entry asked for, else it is not shown.
+        """
         taken = self._taken + _size(reply)
-        self._full = self._full or taken > self.bytes
-        if taken > self.bytes:
-            return False
-        self._taken = taken
-        return True
+        if taken <= self.bytes:
+            self._taken = taken
+            return
+        self._full = True
+        if asked:
+            self.require_room()
+        reply.shows_version = False
+
+    def forget_room(self) -> None:
+        """Begin anew with an answer of nothing, in the time that is left."""
+        self._taken, self._full = 0, False
 
 
 def _size(reply: Reply) -> int:

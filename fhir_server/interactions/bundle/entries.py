@@ -39,6 +39,11 @@ class Entry:
         return f"{self.request.method} {self.url.partition('?')[0]}".rstrip()
 
     @property
+    def reads(self) -> bool:
+        """Whether it only asks for something."""
+        return self.request.method in {"GET", "HEAD"} or self.request.path[-1:] == ["_search"]
+
+    @property
     def root(self) -> str:
         """What a relative reference in it is relative to: its fullUrl without `Type/id`."""
         if not self.full_url.startswith(("http://", "https://")):

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fhir_server.errors import BadRequest, FhirError
+from fhir_server.interactions.bundle.allowance import Allowance
 from fhir_server.interactions.bundle.entries import Entry
 from fhir_server.interactions.context import Context, Interaction
-from fhir_server.interactions.failures import placed
+from fhir_server.interactions.failures import failed, placed
 from fhir_server.interactions.request import Reply
 from fhir_server.interactions.routing import perform
 
@@ -30,6 +31,21 @@ async def perform_entry(entry: Entry, context: Context) -> Reply:
         reply = await perform(interaction, entry.request, context)
     if entry.request.method == "HEAD":
         reply.content, reply.shows_version = None, False
+    return reply
+
+
+async def attempt_entry(entry: Entry, context: Context, allowance: Allowance) -> Reply:
+    """The entry's reply within the allowance; an error, whatever it is, becomes its reply."""
+    try:
+        with placing(entry):
+            allowance.require_time()
+            if entry.reads:
+                allowance.require_room()
+        reply = await perform_entry(entry, context)
+        with placing(entry):
+            allowance.count(reply, asked=entry.reads)
+    except Exception as error:  # noqa: BLE001 -- whatever befalls one entry, the others go on
+        return failed(error)
     return reply
 
 

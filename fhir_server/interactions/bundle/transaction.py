@@ -2,24 +2,30 @@
 
 https://hl7.org/fhir/R4/http.html#trules
 
-Reads are tried before the commit, so that one that cannot succeed refuses the whole, and
-answered after it, so that they see what was written.
+Reads are tried before the commit, so that one that cannot succeed, or that the answer has no room
+for, refuses the whole; and answered after it, so that they see what was written.
 """
 
+import asyncio
 from collections.abc import Container, Sequence
 from typing import Any
 
 from fhir_server.errors import Gone
 from fhir_server.fhir import bundle
+from fhir_server.interactions.bundle.allowance import Allowance
 from fhir_server.interactions.bundle.combining import Step, combine
 from fhir_server.interactions.bundle.entries import Entry, entry_of, preferences, raw_entries
 from fhir_server.interactions.bundle.ordering import ordered, require_distinct_urls
-from fhir_server.interactions.bundle.performing import interaction_of, perform_entry, placing
+from fhir_server.interactions.bundle.performing import (
+    attempt_entry,
+    interaction_of,
+    perform_entry,
+    placing,
+)
 from fhir_server.interactions.bundle.responses import response_entry
 from fhir_server.interactions.context import Context, Decision
 from fhir_server.interactions.deciding import commit_decided
 from fhir_server.interactions.drafted import Drafted
-from fhir_server.interactions.failures import failed
 from fhir_server.interactions.links import Link, links_in
 from fhir_server.interactions.request import Reply, Request, Resource
 from fhir_server.storage.versions import Version
@@ -35,11 +41,13 @@ async def transaction(request: Request, resource: Resource, context: Context) ->
     entries = [entry_of(one, index, context, prefer) for index, one in enumerate(raw)]
     require_distinct_urls(entries)
     steps, reads = _sorted_out(ordered(entries), context)
+    policy, clock = context.policy, asyncio.get_running_loop().time
+    allowance = Allowance(policy.bundle_bytes, policy.bundle_seconds, clock)
     replies: dict[int, Reply] = {}
 
     async def decide() -> Decision:
         combined = await combine(steps, context)
-        await _rehearse(reads, combined.drafted, context)
+        await _rehearse(reads, combined.drafted, context, allowance)
 
         def keep(versions: Sequence[Version]) -> Reply:
             replies.update(combined.replies(versions))
@@ -48,8 +56,12 @@ async def transaction(request: Request, resource: Resource, context: Context) ->
         return combined.decision(keep)
 
     await commit_decided(decide, context)
+    written = [*replies.values()]
+    allowance.forget_room()
     for entry in reads:
-        replies[entry.index] = await _answer(entry, context)
+        replies[entry.index] = await attempt_entry(entry, context, allowance)
+    for reply in written:
+        allowance.count(reply, asked=False)
     answers = [response_entry(replies[entry.index], context.base_url) for entry in entries]
     return Reply(200, content=bundle.response("transaction", answers))
 
@@ -76,7 +88,10 @@ def _links(body: Any, full_urls: Container[str], context: Context) -> Sequence[L
     return ()
 
 
-async def _rehearse(reads: Sequence[Entry], drafted: Drafted, context: Context) -> None:
+async def _rehearse(
+    reads: Sequence[Entry], drafted: Drafted, context: Context, allowance: Allowance
+) -> None:
+    allowance.forget_room()
     for entry in reads:
         type_, id_ = (*entry.request.path, "", "")[:2]
         if drafted.writes(type_, id_):
@@ -84,11 +99,6 @@ async def _rehearse(reads: Sequence[Entry], drafted: Drafted, context: Context) 
         with placing(entry):
             if drafted.deletes(type_, id_) and len(entry.request.path) == 2:
                 raise Gone(f"{type_}/{id_} is deleted by this transaction.")
-        await perform_entry(entry, context)
-
-
-async def _answer(entry: Entry, context: Context) -> Reply:
-    try:
-        return await perform_entry(entry, context)
-    except Exception as error:  # noqa: BLE001 -- all is stored: that must reach the caller
-        return failed(error)
+        reply = await perform_entry(entry, context)
+        with placing(entry):
+            allowance.count(reply, asked=True)
