@@ -5,7 +5,7 @@ the tree and shares nothing with the compiler but the parser.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -81,24 +81,30 @@ class Item:
     value: Any
     type: str | None = None
     """As the spelling of the member or the resource says it; None when nothing says it."""
+    place: tuple[str, ...] = field(default=(), compare=False)
+    """The resource type and the JSON members that lead here from it."""
 
 
 _TRUE, _FALSE = Item(value=True), Item(value=False)
 
 
 def evaluate(expression: str, resource: dict[str, Any], context: Any = None) -> list[Item]:
-    """What the expression finds in the resource, or in a part of it if a context is given."""
+    """What the expression finds in the resource, or in a part of it if a context is given.
+
+    The context may be an item found before, which keeps its type and its place.
+    """
     start = resource if context is None else context
-    return _evaluate(_parsed(expression), [_item(start)], resource)
+    begin = start if isinstance(start, Item) else _item(start)
+    return _evaluate(_parsed(expression), [begin], resource)
 
 
 _parsed = cache(parse)
 
 
-def _item(value: Any, type_: str | None = None) -> Item:
+def _item(value: Any, type_: str | None = None, place: tuple[str, ...] = ()) -> Item:
     if isinstance(value, dict) and isinstance(value.get("resourceType"), str):
-        return Item(value, value["resourceType"])
-    return Item(value, type_)
+        return Item(value, value["resourceType"], (value["resourceType"],))
+    return Item(value, type_, place)
 
 
 def _evaluate(node: tree.Node, items: list[Item], root: dict[str, Any]) -> list[Item]:
@@ -114,7 +120,7 @@ def _evaluate(node: tree.Node, items: list[Item], root: dict[str, Any]) -> list[
             return [item for item in items if name in {item.type, *_ABSTRACT}]
         case tree.Member(source=source, name=name):
             parents = items if source is None else _evaluate(source, items, root)
-            return [child for parent in parents for child in _children(parent.value, name)]
+            return [child for parent in parents for child in _children(parent, name)]
         case tree.Indexer(source=source, index=tree.IntegerLiteral(value=index)):
             return _evaluate(source, items, root)[index : index + 1]
         case tree.ExternalConstant(name="resource"):
@@ -127,15 +133,16 @@ def _evaluate(node: tree.Node, items: list[Item], root: dict[str, Any]) -> list[
     raise AssertionError(f"the oracle does not know {node!r}")
 
 
-def _children(value: Any, name: str) -> list[Item]:
-    if not isinstance(value, dict):
+def _children(parent: Item, name: str) -> list[Item]:
+    if not isinstance(parent.value, dict):
         return []
     found = []
-    for key, below in value.items():
+    for key, below in parent.value.items():
         kind = key.removeprefix(name) if key.startswith(name) else "another"
         if not kind or (kind in _CHOICES and key not in _NOT_CHOICES):
             several = below if isinstance(below, list) else [below]
-            found += [_item(each, kind or None) for each in several if each is not None]
+            place = (*parent.place, key)
+            found += [_item(each, kind or None, place) for each in several if each is not None]
     return found
 
 
@@ -152,7 +159,7 @@ def _call(
         case "resolve", ():
             return [Item(i.value, _resolved(i.value)) for i in items if _resolved(i.value)]
         case "extension", (tree.StringLiteral(value=url),):
-            every = [child for i in items for child in _children(i.value, "extension")]
+            every = [child for i in items for child in _children(i, "extension")]
             return [each for each in every if each.value.get("url") == url]
         case "hasExtension", (tree.StringLiteral(),):
             return [Item(bool(_call("extension", items, arguments, root)))]

@@ -1,0 +1,211 @@
+"""Search by looking at every resource: the slow and obvious way that the index is compared with.
+
+https://hl7.org/fhir/R4/search.html
+
+It shares with the server what the specification publishes (definitions of types, parameters and
+compartments) and the FHIRPath parser; nothing of `fhir_server.search`.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from fhir_server.definitions.registry import Definitions
+from fhir_server.definitions.search_parameters import SearchParameter
+from tests.support.brute_force import including, references, sorting
+from tests.support.brute_force.dates import Clock
+from tests.support.brute_force.dates import matches as date_matches
+from tests.support.brute_force.elements import Element, Elements
+from tests.support.brute_force.query import (
+    Chain,
+    Criterion,
+    Has,
+    Name,
+    Plain,
+    Query,
+    Refused,
+    parse,
+    split,
+    unescape,
+)
+from tests.support.brute_force.terminology import Terminology
+from tests.support.brute_force.values import World, element_matches, is_present, tuple_matches
+
+Resource = dict[str, Any]
+
+_EVERYWHERE = frozenset({"_id", "_lastUpdated", "_list", "_type", "_filter"})
+_NEGATIONS = frozenset({"not", "not-in"})
+_KILOMETRES = {"km": 1.0, "m": 0.001, "[mi_us]": 1.609347219, "[mi_i]": 1.609344, "mi": 1.609344}
+_EARTH = 6371.0088
+
+
+class BruteForce:
+    """Answers any search over resources that are held as they are.
+
+    Each has an id, and `meta.lastUpdated` if that is searched for.
+    """
+
+    def __init__(
+        self,
+        resources: Iterable[Resource],
+        definitions: Definitions,
+        *,
+        base_url: str = "",
+        clock: Clock | None = None,
+        own: Sequence[SearchParameter] = (),
+    ) -> None:
+        self.resources = list(resources)
+        self.definitions = definitions
+        self.elements = Elements(definitions, own)
+        self.by_place = {_place(each): each for each in self.resources}
+        self._world = World(base_url, Terminology(definitions, self.resources), clock or Clock())
+
+    def matches(self, url: str) -> list[str]:
+        """`Type/id` of all matches, sorted as asked for; Refused for what is wrong."""
+        query = parse(url)
+        found = [each for each in self.resources if self._is_match(each, query)]
+        return [_place(each) for each in sorting.sort(found, query.controls, self)]
+
+    def included(self, url: str) -> set[str]:
+        """`Type/id` of what the matches bring with them, without the matches."""
+        query = parse(url)
+        found = [each for each in self.resources if self._is_match(each, query)]
+        return including.included(found, query.controls, self)
+
+    def parameter(self, type_: str, code: str) -> SearchParameter:
+        found = self.elements.parameter(type_, code)
+        if found is None:
+            raise Refused(f"{type_} has no parameter {code}")
+        return found
+
+    def targets(self, resource: Resource, code: str) -> list[Resource]:
+        """Resources, of those that are here, that a reference parameter leads to."""
+        parameter = self.parameter(resource["resourceType"], code)
+        if parameter.type != "reference":
+            raise Refused(f"{code} is no reference")
+        found = []
+        for element in self.elements.found(resource, parameter):
+            to = references.target(element, self._world.base_url)
+            if isinstance(to, references.Local):
+                found.append(self.by_place.get(f"{to.type}/{to.id}"))
+        return [each for each in found if each is not None]
+
+    def holds(self, resource: Resource, criterion: Criterion) -> bool:
+        """Whether a resource meets one criterion."""
+        name = criterion.name
+        match name:
+            case Has(type_, reference, rest):
+                inner = replace(criterion, name=rest)
+                return any(
+                    self.holds(each, inner)
+                    for each in self.resources
+                    if each["resourceType"] == type_
+                    and any(to is resource for to in self.targets(each, reference))
+                )
+            case Chain(code, type_, rest):
+                inner = replace(criterion, name=rest)
+                return any(
+                    self.holds(each, inner)
+                    for each in self.targets(resource, code)
+                    if type_ in {"", each["resourceType"]} and self._knows(each, rest)
+                )
+            case Plain("_id", ""):
+                return resource["id"] in map(unescape, criterion.values)
+            case Plain("_type", ""):
+                return resource["resourceType"] in map(unescape, criterion.values)
+            case Plain("_list", ""):
+                return any(self._is_listed(resource, id_) for id_ in criterion.values)
+            case Plain("_lastUpdated", ""):
+                updated = Element(resource["meta"]["lastUpdated"], ("instant",))
+                clock = self._world.clock
+                return any(date_matches(value, updated, clock) for value in criterion.values)
+        return self._meets(resource, name, criterion.values)
+
+    def _is_match(self, resource: Resource, query: Query) -> bool:
+        if query.type and resource["resourceType"] != query.type:
+            return False
+        if query.compartment and not self._is_member(resource, *query.compartment):
+            return False
+        return all(self.holds(resource, each) for each in query.criteria)
+
+    def _is_member(self, resource: Resource, of: str, id_: str) -> bool:
+        compartment = self.definitions.compartment(of)
+        if compartment is None:
+            raise Refused(f"{of} has no compartment")
+        if _place(resource) == f"{of}/{id_}":
+            return True
+        codes = compartment.parameters.get(resource["resourceType"], ())
+        return any(
+            references.target(element, self._world.base_url) == references.Local(of, id_)
+            for code in codes
+            for element in self.elements.found(
+                resource, self.parameter(resource["resourceType"], code)
+            )
+        )
+
+    def _is_listed(self, resource: Resource, id_: str) -> bool:
+        listing = self.by_place.get(f"List/{id_}", {})
+        return any(
+            references.target(Element(entry["item"], ("Reference",)), self._world.base_url)
+            == references.Local(resource["resourceType"], resource["id"])
+            for entry in listing.get("entry", ())
+            if not entry.get("deleted")
+        )
+
+    def _knows(self, resource: Resource, name: Name) -> bool:
+        """Whether the type of a resource has the parameter that a chain goes on with."""
+        if isinstance(name, Has) or name.name in _EVERYWHERE:
+            return True
+        return self.elements.parameter(resource["resourceType"], name.name) is not None
+
+    def _meets(self, resource: Resource, name: Plain, values: Sequence[str]) -> bool:
+        parameter = self.parameter(resource["resourceType"], name.name)
+        if name.modifier == "missing":
+            if tuple(values) not in {("true",), ("false",)}:
+                raise Refused(f"{name.name}:missing is true or false")
+            return self._is_missing(resource, parameter) is (values[0] == "true")
+        found = any(self._finds(resource, parameter, name.modifier, value) for value in values)
+        return found is not (name.modifier in _NEGATIONS)
+
+    def _finds(
+        self, resource: Resource, parameter: SearchParameter, modifier: str, value: str
+    ) -> bool:
+        if parameter.type == "composite":
+            if modifier:
+                raise Refused(f"{parameter.code} takes no modifier")
+            tuples = self.elements.tuples(resource, parameter)
+            return any(tuple_matches(parameter, value, each, self._world) for each in tuples)
+        found = self.elements.found(resource, parameter)
+        if parameter.type == "special":
+            return any(_is_near(value, each.value) for each in found)
+        return any(element_matches(parameter, modifier, value, each, self._world) for each in found)
+
+    def _is_missing(self, resource: Resource, parameter: SearchParameter) -> bool:
+        if parameter.type != "composite":
+            found = self.elements.found(resource, parameter)
+            return not any(is_present(parameter.type, each, self._world) for each in found)
+        kinds = [part.parameter.type for part in parameter.components]
+        return not any(
+            all(
+                any(is_present(kind, each, self._world) for each in elements)
+                for kind, elements in zip(kinds, parts, strict=True)
+            )
+            for parts in self.elements.tuples(resource, parameter)
+        )
+
+
+def _place(resource: Mapping[str, Any]) -> str:
+    return f"{resource['resourceType']}/{resource['id']}"
+
+
+def _is_near(value: str, position: Mapping[str, Any]) -> bool:
+    """`latitude|longitude|distance|units`; https://hl7.org/fhir/R4/location.html#positional."""
+    latitude, longitude, *rest = split(value, "|")
+    distance = float(rest[0]) if rest and rest[0] else 50.0
+    unit = _KILOMETRES[rest[1] if len(rest) > 1 and rest[1] else "km"]
+    here = math.radians(float(latitude)), math.radians(float(longitude))
+    there = math.radians(float(position["latitude"])), math.radians(float(position["longitude"]))
+    half = math.sin((there[0] - here[0]) / 2) ** 2
+    half += math.cos(here[0]) * math.cos(there[0]) * math.sin((there[1] - here[1]) / 2) ** 2
+    return 2 * _EARTH * math.asin(math.sqrt(half)) <= distance * unit

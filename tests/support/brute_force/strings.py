@@ -1,0 +1,62 @@
+"""Strings: equal to a person who searches, whatever their case, accents and width.
+
+https://hl7.org/fhir/R4/search.html#string
+"""
+
+import unicodedata
+
+from tests.support.brute_force.elements import Element
+from tests.support.brute_force.query import Refused, unescape
+
+_PARTS = {
+    "HumanName": ("family", "given", "text", "prefix", "suffix"),
+    "Address": ("line", "city", "district", "state", "postalCode", "country", "text"),
+    "CodeableConcept": ("text",),
+}
+
+
+def fold(text: str) -> str:
+    for _ in range(2):
+        apart = unicodedata.normalize("NFKD", text)
+        bare = (sign for sign in apart if unicodedata.category(sign) not in {"Mn", "Me"})
+        text = "".join(bare).casefold()
+    signs = (" " if unicodedata.category(sign) == "Cc" else sign for sign in text)
+    return unicodedata.normalize("NFC", " ".join("".join(signs).split()))
+
+
+def texts(element: Element) -> list[str]:
+    """The texts of an element that are searched, each by itself."""
+    if isinstance(element.value, str):
+        return [element.value]
+    names = next((parts for type_, parts in _PARTS.items() if element.is_a(type_)), ())
+    found: list[str] = []
+    for name in names:
+        part = element.value.get(name)
+        every = part if isinstance(part, list) else [part]
+        found += [each for each in every if isinstance(each, str)]
+    return found
+
+
+def begins(value: str, element: Element) -> bool:
+    asked = _asked(value)
+    return any(fold(text).startswith(asked) for text in texts(element))
+
+
+def contains(value: str, element: Element) -> bool:
+    asked = _asked(value)
+    return any(asked in fold(text) for text in texts(element))
+
+
+def exact(value: str, element: Element) -> bool:
+    return unescape(value) in texts(element)
+
+
+def present(element: Element) -> bool:
+    return any(fold(text) for text in texts(element))
+
+
+def _asked(value: str) -> str:
+    asked = fold(unescape(value))
+    if not asked:
+        raise Refused(f"{value} has nothing to look for")
+    return asked
