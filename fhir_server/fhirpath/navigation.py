@@ -1,0 +1,123 @@
+"""Paths: from elements to their children by name. The part that has to be fast.
+
+http://hl7.org/fhirpath/N1/#path-selection
+
+A closure is made once for a whole path. What is usual (an object's member that is there, no
+array with gaps) is done inline; all else by `model.collect`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from fhir_server.fhirpath.evaluation import Evaluation
+from fhir_server.fhirpath.items import Element, Item, TypeInfo
+from fhir_server.fhirpath.model import Ancestry, Json, Steps, collect
+from fhir_server.fhirpath.quantity import Quantity
+
+Many = Callable[[Evaluation, list[Item]], list[Item]]
+"""A compiled expression. It never changes a list it is given, nor one it has given away."""
+Scalar = Callable[[Evaluation, list[Item]], Any]
+"""One that never has more than one result: a System value, or None for empty."""
+
+
+def focus(_: Evaluation, items: list[Item]) -> list[Item]:
+    """`$this`."""
+    return items
+
+
+def path(source: Many, steps: list[Steps]) -> Many:
+    """`source.a.b.c`."""
+
+    def run(evaluation: Evaluation, items: list[Item]) -> list[Item]:
+        items = source(evaluation, items)
+        for named in steps:
+            found: list[Item] = []
+            for item in items:
+                if type(item) is Element:
+                    value = item.value
+                    holder = value if type(value) is dict else item.beside
+                    if type(holder) is not dict:
+                        continue
+                    for step in named[item.type]:
+                        _take(found, item, holder, step)
+                else:
+                    found += _part(item, named.name)
+            items = found
+        return items
+
+    return run
+
+
+def of_type(source: Many, kinds: Ancestry) -> Many:
+    """`Patient` at the beginning of a path: the focus, if it is one."""
+
+    def run(evaluation: Evaluation, items: list[Item]) -> list[Item]:
+        return [
+            item for item in source(evaluation, items) if type(item) is Element and kinds[item.type]
+        ]
+
+    return run
+
+
+def present(source: Many, steps: Steps) -> Callable[[Evaluation, list[Item]], bool]:
+    """Whether `source.name` finds anything."""
+
+    def run(evaluation: Evaluation, items: list[Item]) -> bool:
+        for item in source(evaluation, items):
+            if type(item) is not Element:
+                if _part(item, steps.name):
+                    return True
+                continue
+            value = item.value
+            holder = value if type(value) is dict else item.beside
+            if type(holder) is dict:
+                for step in steps[item.type]:
+                    if _has(item, holder, step):
+                        return True
+        return False
+
+    return run
+
+
+def _take(found: list[Item], parent: Element, holder: Json, step: tuple[str, str, str]) -> None:
+    key, kind, beside = step
+    value = holder.get(key)
+    if value is None:
+        if not beside or beside not in holder:
+            return
+    elif type(value) is dict:
+        if kind and kind != "Resource":
+            found.append(Element(value, kind, None, parent, key))
+            return
+    elif kind and kind != "Resource" and beside not in holder:
+        if type(value) is not list:
+            found.append(Element(value, kind, None, parent, key))
+        else:
+            found += [
+                Element(each, kind, None, parent, key, index)
+                for index, each in enumerate(value)
+                if each is not None
+            ]
+        return
+    collect(found, parent, holder, step)
+
+
+def _has(item: Element, holder: Json, step: tuple[str, str, str]) -> bool:
+    key, _, beside = step
+    value = holder.get(key)
+    if value is not None and (type(value) is not list or (value and value[0] is not None)):
+        return True
+    if value is None and (not beside or beside not in holder):
+        return False
+    found: list[Item] = []
+    collect(found, item, holder, step)
+    return bool(found)
+
+
+def _part(item: Item, name: str) -> list[Item]:
+    """System values have no children, but for these."""
+    if type(item) is TypeInfo and name in {"namespace", "name"}:
+        return [item.namespace if name == "namespace" else item.name]
+    if type(item) is Quantity and name in {"value", "unit"}:
+        return [item.value if name == "value" else item.unit]
+    return []
