@@ -102,7 +102,8 @@ class Store(Protocol):
         Guards are checked together with the predecessors, against the state without this
         commit. Of racing commits whose guards or predecessors exclude each other, one wins.
         No (type, id) occurs twice in `changes`. An ordinal that another resource already has
-        is a Conflict like any other. Raises Conflict or GuardFailed.
+        is a Conflict like any other. Raises Conflict or GuardFailed. After a
+        DeadlineExceeded it may have been stored all the same.
         """
         ...
 

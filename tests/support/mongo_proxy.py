@@ -4,7 +4,7 @@ https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/
 
 `Proxy` forwards every command as it is. `Cut` loses all connections for good once a chosen command
 was carried out: to the server that is a client that died. `Stall` holds one command back until it
-is let go: a client that is merely slow.
+is let go: a client that is merely slow. `Slow` takes its time for each of them.
 """
 
 import asyncio
@@ -138,6 +138,18 @@ class Stall(Proxy):
             self.reached.set()
             await self.go.wait()
             return await server.ask(request)
+        return await super().answer(request, server)
+
+
+@dataclass
+class Slow(Proxy):
+    """Lets each command wait for `pause` seconds."""
+
+    pause: float = 0.0
+
+    async def answer(self, request: Message, server: "Connection") -> Message:
+        if request.command not in _GREETINGS:
+            await asyncio.sleep(self.pause)
         return await super().answer(request, server)
 
 

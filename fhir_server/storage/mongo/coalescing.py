@@ -6,6 +6,7 @@ The driver's cost is per call, not per document, so concurrent point reads of a 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -41,7 +42,8 @@ class Coalescer(Generic[Item, Result]):
             return
         batch, self._waiting[group] = waiting[: self._limit], waiting[self._limit :]
         self._flying[group] = self._flying.get(group, 0) + 1
-        task = asyncio.ensure_future(self._fly(group, batch))
+        flight = self._fly(group, batch)
+        task = asyncio.create_task(flight, context=Context())  # with no single caller's deadline
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         if self._waiting[group]:

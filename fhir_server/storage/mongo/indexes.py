@@ -13,6 +13,7 @@ Each index is looked for first and created in a call of its own; two processes m
 
 import asyncio
 from collections.abc import Sequence
+from contextvars import Context
 
 from fhir_server.storage.mongo.topology import META, Collection, Database, make
 
@@ -92,7 +93,8 @@ class Collections:
         """Make a type's collections and indexes, once in the life of this process."""
         task = self._ready.get(type_)
         if task is None:
-            task = self._ready[type_] = asyncio.ensure_future(self._make(type_))
+            making = self._make(type_)  # for all who wait, so without a single one's deadline
+            task = self._ready[type_] = asyncio.create_task(making, context=Context())
         try:
             await asyncio.shield(task)
         except Exception:  # whatever it was: told, and tried anew by the next who asks

@@ -14,7 +14,7 @@ from fhir_server.kit.clock import Clock
 from fhir_server.storage.base import StoreError
 from fhir_server.storage.mongo.ordinals import insert_new
 from fhir_server.storage.mongo.store import MongoStore
-from fhir_server.storage.mongo.topology import Collection, Document, driver_errors
+from fhir_server.storage.mongo.topology import Collection, Document, in_time
 from fhir_server.storage.versions import LATEST
 
 VALUE_BYTES = 1024 * 1024
@@ -27,12 +27,16 @@ class MongoKeyValue:
         self._store = store
         self._clock = clock
 
-    @driver_errors
+    @property
+    def deadline(self) -> float:
+        return self._store.deadline
+
+    @in_time
     async def get(self, namespace: str, key: str) -> bytes | None:
         found = await self._records.find_one(self._live(namespace, key))
         return None if found is None else bytes(found["b"])
 
-    @driver_errors
+    @in_time
     async def compare_and_set(
         self,
         namespace: str,
@@ -51,7 +55,7 @@ class MongoKeyValue:
             return (await self._records.delete_one(wanted)).deleted_count == 1
         return (await self._records.replace_one(wanted, record)).matched_count == 1
 
-    @driver_errors
+    @in_time
     async def items(self, namespace: str) -> Sequence[tuple[str, bytes]]:
         live = {"s": namespace, "x": {"$gt": Int64(self._clock.now())}}
         found = await self._records.find(live).sort([("s", 1), ("k", 1)]).to_list()

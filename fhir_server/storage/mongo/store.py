@@ -12,6 +12,7 @@ subset that also look-alike servers get right.
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
+from contextvars import Context
 from typing import Any, Protocol
 
 import structlog
@@ -56,6 +57,7 @@ from fhir_server.storage.mongo.topology import (
     connect,
     detect,
     driver_errors,
+    in_time,
 )
 from fhir_server.storage.mongo.transactions import Transactions
 from fhir_server.storage.query import Driver, Guard, Plan
@@ -91,10 +93,13 @@ class MongoStore:
         clock: Clock | None = None,
         patience: float = PATIENCE,
     ) -> None:
-        """`deadline` limits each call and `patience` the waiting for a dead commit, in seconds."""
+        """`deadline` limits each call and `patience` the waiting for a dead commit, in seconds.
+
+        A commit whose caller is not waiting any more goes on to its end.
+        """
         self._url = url
         self._name = database
-        self._deadline = deadline
+        self.deadline = deadline
         self._patience = patience
         self.clock = clock or SystemClock()
         self._ids = TimeOrderedIds(self.clock)
@@ -114,7 +119,7 @@ class MongoStore:
 
     @driver_errors
     async def open(self) -> None:
-        client = connect(self._url, self._deadline)
+        client = connect(self._url, self.deadline)
         try:
             topology = await detect(client, self._name)
             self._facts = topology.facts
@@ -136,7 +141,7 @@ class MongoStore:
         await self._client.close()
         self._client = None
 
-    @driver_errors
+    @in_time
     async def get(self, type_: str, id_: str) -> Version | None:
         document = await self._read(type_, id_)
         if document is None or not document["v"]:
@@ -144,7 +149,7 @@ class MongoStore:
         await self._contents.fill([document])
         return version_of(type_, document)
 
-    @driver_errors
+    @in_time
     async def get_many(self, type_: str, ids: Sequence[str]) -> Mapping[str, Version]:
         found: dict[str, Version] = {}
         for start in range(0, len(ids), _AT_ONCE):
@@ -154,11 +159,11 @@ class MongoStore:
             found |= {document["_id"]: version_of(type_, document) for document in present}
         return found
 
-    @driver_errors
+    @in_time
     async def get_version(self, type_: str, id_: str, number: int) -> Version | None:
         return await self._history.version(type_, id_, number)
 
-    @driver_errors
+    @in_time
     async def history(
         self,
         type_: str | None = None,
@@ -171,7 +176,7 @@ class MongoStore:
     ) -> Sequence[Version]:
         return await self._history.page(type_, id_, since, at, after, limit)
 
-    @driver_errors
+    @in_time
     async def commit(self, changes: Sequence[Change], guards: Sequence[Guard] = ()) -> None:
         pointers: list[str] = []
         try:
@@ -182,23 +187,23 @@ class MongoStore:
                 await self._contents.drop(pointer)
             raise
 
-    @driver_errors
+    @in_time
     async def find(self, plan: Plan) -> Page:
         return await self._queries.find(plan)
 
-    @driver_errors
+    @in_time
     async def find_ids(self, plan: Plan) -> Sequence[str]:
         return await self._queries.find_ids(plan)
 
-    @driver_errors
+    @in_time
     async def count(self, plan: Plan, cap: int | None = None) -> tuple[int, bool]:
         return await self._queries.count(plan, cap)
 
-    @driver_errors
+    @in_time
     async def estimate(self, type_: str, driver: Driver | None) -> int:
         return await self._queries.estimate(type_, driver)
 
-    @driver_errors
+    @in_time
     async def scan(self, type_: str, after: str = "", limit: int = 1000) -> Sequence[Version]:
         if limit < 1:
             return []  # to the server, 0 is no limit
@@ -208,14 +213,14 @@ class MongoStore:
         await self._contents.fill(documents)
         return [version_of(type_, document) for document in documents]
 
-    @driver_errors
+    @in_time
     async def retag(self, changes: Sequence[Change]) -> int:
         by_type: dict[str, list[Change]] = {}
         for change in changes:
             by_type.setdefault(change.version.type, []).append(change)
         return sum([await self._retag(type_, some) for type_, some in by_type.items()])
 
-    @driver_errors
+    @in_time
     async def counts(self) -> Mapping[str, int]:
         numbers = {
             type_: await self._collections.current(type_).count_documents({"k": ALL})
@@ -223,7 +228,7 @@ class MongoStore:
         }
         return {type_: number for type_, number in numbers.items() if number}
 
-    @driver_errors
+    @in_time
     async def purge(self, type_: str, id_: str) -> bool:
         waiting = self._waiting()
         while True:
@@ -293,7 +298,7 @@ class MongoStore:
 
     async def _finished(self, commit: Coroutine[Any, Any, None]) -> None:
         """Carry a commit to its end, even if the caller goes away meanwhile."""
-        task = asyncio.create_task(commit)
+        task = asyncio.create_task(commit, context=Context())  # without the caller's deadline
         self._running.add(task)
         task.add_done_callback(self._done)
         await asyncio.shield(task)
@@ -304,7 +309,7 @@ class MongoStore:
             task.exception()  # nobody may be left to ask for it
 
     def _waiting(self) -> Waiting:
-        return Waiting(self._deadline, self._patience)
+        return Waiting(self.deadline, self._patience)
 
     async def _read(self, type_: str, id_: str) -> Document | None:
         return await self._reads(type_, id_)
@@ -340,7 +345,7 @@ class MongoStore:
     async def _recover(self) -> None:
         """Finish what others left, and what is older than any commit may become."""
         now = self.clock.now()
-        await self._redo.recover(now - int(2000 * (self._deadline + self._patience)))
+        await self._redo.recover(now - int(2000 * (self.deadline + self._patience)))
 
     async def _sweep(self) -> None:
         while True:

@@ -9,12 +9,14 @@ The driver's errors end here: a caller sees DeadlineExceeded when time ran out a
 the rest, without the driver's words.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from uuid import uuid4
 
+import pymongo
 from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 from pymongo import AsyncMongoClient, ReadPreference
@@ -36,8 +38,15 @@ Session = AsyncClientSession
 DUPLICATE_KEY = 11000
 META = "store.meta"
 
+
+class _Limited(Protocol):
+    @property
+    def deadline(self) -> float: ...
+
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_L = TypeVar("_L", bound=_Limited)
 _COMPRESSION = {"wiredTiger": {"configString": "block_compressor=zstd"}}
 _ALONE = "standalone"
 _KINDS = {
@@ -127,6 +136,24 @@ def driver_errors(
             raise StoreError(f"the database failed: {type(error).__name__}") from error
 
     return translated
+
+
+def in_time(
+    method: Callable[Concatenate[_L, _P], Awaitable[_R]],
+) -> Callable[Concatenate[_L, _P], Coroutine[Any, Any, _R]]:
+    """The same for a method that must end, whatever it does, within its owner's deadline."""
+
+    @driver_errors
+    @wraps(method)
+    async def limited(owner: _L, /, *arguments: _P.args, **named: _P.kwargs) -> _R:
+        try:
+            async with asyncio.timeout(owner.deadline):
+                with pymongo.timeout(owner.deadline):  # the server is told what is left of it
+                    return await method(owner, *arguments, **named)
+        except TimeoutError as error:
+            raise DeadlineExceeded("the database took too long") from error
+
+    return limited
 
 
 async def _transactions_work(client: Client, database: Database) -> bool:

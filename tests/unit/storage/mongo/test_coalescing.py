@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextvars import ContextVar
 
 import pytest
 
@@ -82,3 +83,25 @@ async def test_a_caller_who_goes_away_takes_nobody_along() -> None:
     await asyncio.sleep(0)
     leaving.cancel()
     assert await staying == "B"
+
+
+async def test_no_call_runs_in_the_context_of_one_of_its_callers() -> None:
+    """A caller's deadline lies there: those of others, and of the calls behind it, are later."""
+    caller: ContextVar[str] = ContextVar("caller", default="nobody")
+    seen: list[str] = []
+
+    async def note(_: str, items: Sequence[str]) -> Sequence[str | Exception]:
+        seen.append(caller.get())
+        await asyncio.sleep(0.01)
+        return items
+
+    async def ask(call: Coalescer[str, str], item: str) -> str:
+        caller.set(item)
+        return await call("x", item)
+
+    call = Coalescer[str, str](note, flights=1)
+    first = asyncio.create_task(ask(call, "a"))
+    await asyncio.sleep(0.005)
+    second = asyncio.create_task(ask(call, "b"))
+    assert [await first, await second] == ["a", "b"]
+    assert seen == ["nobody", "nobody"]

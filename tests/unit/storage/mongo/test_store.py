@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -16,7 +17,7 @@ from fhir_server.storage.mongo.documents import INLINE_BYTES
 from fhir_server.storage.query import IdIs, Plan
 from fhir_server.storage.versions import Change, Terms, Version
 from tests.support.mongo import new_address
-from tests.support.mongo_proxy import Proxy, Stall
+from tests.support.mongo_proxy import Proxy, Slow, Stall
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("no_transactions")]
 
@@ -133,6 +134,38 @@ async def test_a_slow_server_is_a_deadline_exceeded() -> None:
         stall.at = len(stall.commands)
         with pytest.raises(DeadlineExceeded):
             await store.find(Plan("Alpha"))
+
+
+MANY = [f"{number}" for number in range(6000)]
+SLOW_CALLS: dict[str, Callable[[MongoStore], Awaitable[object]]] = {
+    "history": lambda store: store.history("Alpha", at=(100, 100), limit=2),
+    "get_many": lambda store: store.get_many("Alpha", MANY),
+    "counts": lambda store: store.counts(),
+    "retag": lambda store: store.retag([change(id_) for id_ in MANY]),
+    "commit": lambda store: store.commit([change("one", ordinal=50), change("two", ordinal=51)]),
+    "update": lambda store: store.commit([change("old", 21), change("two", ordinal=51)]),
+    "purge": lambda store: store.purge("Alpha", "old"),
+}
+
+
+@pytest.mark.parametrize("call", SLOW_CALLS)
+async def test_a_call_of_many_commands_ends_at_its_deadline(call: str) -> None:
+    """No command takes too long, but all of them together do."""
+    address = new_address()
+    slow = Slow(address)
+    async with opened(address) as other, slow.listening(), opened(slow.url) as store:
+        for ordinal, type_ in enumerate(("Beta", "Gamma", "Delta", "Epsilon"), 60):
+            version = replace(change("one", ordinal=ordinal).version, type=type_)
+            await other.commit([Change(version)])
+        for number in range(1, 21):
+            await other.commit([change("old", number)])
+        await store.commit([change("first", ordinal=40)])
+        slow.pause, store.deadline = 0.1, 0.35
+        with pytest.raises(DeadlineExceeded):
+            async with asyncio.timeout(0.7):
+                await SLOW_CALLS[call](store)
+        slow.pause, store.deadline = 0.0, 15.0
+        assert await store.get("Alpha", "first")
 
 
 async def test_reads_and_creates_made_together_are_few_commands() -> None:
