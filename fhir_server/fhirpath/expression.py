@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from fhir_server.definitions.elements import ElementTable
 from fhir_server.fhirpath import code
+from fhir_server.fhirpath.checking import check
 from fhir_server.fhirpath.compiling import Compiler
 from fhir_server.fhirpath.errors import FhirPathTooCostly
 from fhir_server.fhirpath.evaluation import Environment, Evaluation
@@ -71,12 +72,20 @@ class Expression:
         return self.text
 
 
-def compile(text: str, elements: ElementTable) -> Expression:  # noqa: A001 - the word for it
+def compile(  # noqa: A001 - the word for it
+    text: str, elements: ElementTable, type_: str | None = None, *, order: bool = False
+) -> Expression:
     """The expression a text is, for the types of one publication.
 
-    Raises FhirPathSyntaxError, FhirPathSemanticError: both tell what is wrong, and where.
+    With the type it will be evaluated on, such as `Patient`, it is checked strictly: names that
+    type cannot have are refused, and with `order` also the first of what has no order. Raises
+    FhirPathSyntaxError, FhirPathSemanticError: both tell what is wrong, and where.
     """
-    return Expression(text, _compiler(elements))
+    compiler = _compiler(elements)
+    expression = Expression(text, compiler)
+    if type_ is not None:
+        check(expression.tree, compiler.model, type_, order=order)
+    return expression
 
 
 @lru_cache(maxsize=8)

@@ -4,7 +4,8 @@ http://hl7.org/fhirpath/N1/#singleton-evaluation-of-collections and
 https://hl7.org/fhir/R4/fhirpath.html#types
 
 An empty collection is None here. Elements become System values: primitives by their type,
-Quantity where it has a value, a UCUM code and no comparator. An element without a value, which
+Quantity where it has a value and no comparator (in a unit of its own where it has no UCUM code:
+it compares with what is given in the same one). An element without a value, which
 JSON has when only extensions are known, is None too.
 """
 
@@ -31,7 +32,7 @@ def system(item: Item) -> Item | None:
         return item
     value = item.value
     if type(value) is dict:
-        return _quantity(item, value) if item.type in _QUANTITIES else item
+        return _quantity(item, value) if item.type in QUANTITIES else item
     read = _READERS.get(item.type)
     if read is None or value is None:
         return value  # type: ignore[no-any-return] # JSON: a bool, str, int or Decimal here
@@ -59,12 +60,21 @@ def truth(items: list[Item]) -> bool | None:
     return None
 
 
+def is_plain_text(item: Element) -> bool:
+    """Whether an element's value is a String as it stands: no date or time is."""
+    return type(item.value) is str and item.type not in _READERS
+
+
 def boolean(items: list[Item]) -> bool | None:
     """A collection that must be a Boolean or empty."""
     return _only(items, bool, "a Boolean")
 
 
 def string(items: list[Item]) -> str | None:
+    if len(items) == 1:
+        item = items[0]
+        if type(item) is Element and type(item.value) is str and item.type not in _READERS:
+            return item.value
     return _only(items, str, "a String")
 
 
@@ -92,13 +102,10 @@ def _several(items: list[Item]) -> Unfit:
 
 def _quantity(item: Element, value: dict[str, Any]) -> Item:
     amount, code = value.get("value"), value.get("code")
-    if (
-        not isinstance(amount, Decimal | int)
-        or type(code) is not str
-        or value.get("system") != UCUM
-        or "comparator" in value
-    ):
+    if not isinstance(amount, Decimal | int) or "comparator" in value:
         return item
+    if type(code) is not str or value.get("system") != UCUM:
+        return Quantity(Decimal(amount), f"{value.get('system')}|{code or value.get('unit')}")
     word = _WORDS.get(code)
     return Quantity(Decimal(amount), word or code, word is not None)
 
@@ -108,7 +115,7 @@ def _read(reader: Callable[[str], Item | None]) -> Callable[[Any], Item]:
     return lambda value: (reader(value) if type(value) is str else None) or value
 
 
-_QUANTITIES: Final = frozenset(
+QUANTITIES: Final = frozenset(
     ("Quantity", "Age", "Count", "Distance", "Duration", "SimpleQuantity", "MoneyQuantity")
 )
 _READERS: Final[Mapping[str, Callable[[Any], Item]]] = {

@@ -10,7 +10,7 @@ from typing import Any
 from fhir_server.fhir.xhtml import is_narrative
 from fhir_server.fhirpath.errors import Unfit
 from fhir_server.fhirpath.evaluation import Evaluation
-from fhir_server.fhirpath.functions.rules import Function, Kind, collection
+from fhir_server.fhirpath.functions.rules import Function, Kind, Result, collection
 from fhir_server.fhirpath.items import Element, Item, type_name
 from fhir_server.fhirpath.model import root
 from fhir_server.fhirpath.singletons import system
@@ -139,13 +139,13 @@ def _one(items: list[Item], function: str) -> Item | None:
 
 ADDITIONAL: dict[str, Function] = {
     "extension": collection(extension, Kind.STRING),
-    "hasValue": collection(has_value, scalar=True),
-    "getValue": collection(get_value, scalar=True),
+    "hasValue": collection(has_value, result=Result.BOOLEAN),
+    "getValue": collection(get_value, result=Result.VALUE),
     "resolve": collection(resolve, evaluation=True),
-    "memberOf": collection(member_of, Kind.STRING, scalar=True, evaluation=True),
-    "subsumes": collection(subsumes, Kind.COLLECTION, scalar=True, evaluation=True),
-    "subsumedBy": collection(subsumed_by, Kind.COLLECTION, scalar=True, evaluation=True),
-    "htmlChecks": collection(html_checks, scalar=True),
-    "conformsTo": collection(conforms_to, Kind.STRING, scalar=True, evaluation=True),
+    "memberOf": collection(member_of, Kind.STRING, result=Result.BOOLEAN, evaluation=True),
+    "subsumes": collection(subsumes, Kind.COLLECTION, result=Result.BOOLEAN, evaluation=True),
+    "subsumedBy": collection(subsumed_by, Kind.COLLECTION, result=Result.BOOLEAN, evaluation=True),
+    "htmlChecks": collection(html_checks, result=Result.BOOLEAN),
+    "conformsTo": collection(conforms_to, Kind.STRING, result=Result.BOOLEAN, evaluation=True),
     "checkModifiers": collection(check_modifiers, Kind.STRING, repeats=True),
 }

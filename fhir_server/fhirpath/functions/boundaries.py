@@ -11,7 +11,7 @@ from typing import Final
 
 from fhir_server.fhirpath import quantity
 from fhir_server.fhirpath.errors import Unfit
-from fhir_server.fhirpath.functions.rules import Function, Kind, value
+from fhir_server.fhirpath.functions.rules import Function, Kind, Result, value
 from fhir_server.fhirpath.items import Item, type_name
 from fhir_server.fhirpath.quantity import Quantity
 from fhir_server.fhirpath.temporal import (
@@ -138,5 +138,5 @@ BOUNDARIES: dict[str, Function] = {
     "lowBoundary": value(Kind.VALUE, low_boundary, Kind.INTEGER, optional=1),
     "highBoundary": value(Kind.VALUE, high_boundary, Kind.INTEGER, optional=1),
     "precision": value(Kind.VALUE, precision),
-    "comparable": value(Kind.VALUE, comparable, Kind.VALUE),
+    "comparable": value(Kind.VALUE, comparable, Kind.VALUE, result=Result.BOOLEAN),
 }

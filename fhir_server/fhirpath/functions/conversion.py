@@ -7,7 +7,7 @@ from typing import Final
 
 from fhir_server.fhirpath.errors import Unfit
 from fhir_server.fhirpath.evaluation import Evaluation
-from fhir_server.fhirpath.functions.rules import Function, Kind, collection, value
+from fhir_server.fhirpath.functions.rules import Function, Kind, Result, collection, value
 from fhir_server.fhirpath.items import SYSTEM_TYPES, Item
 from fhir_server.fhirpath.navigation import Many
 from fhir_server.fhirpath.operators.math import whole
@@ -145,7 +145,7 @@ def _converts_to(name: str) -> Function:
         return convert(item, *unit) is not None
 
     unit = (Kind.STRING,) if name == "Quantity" else ()
-    return value(Kind.VALUE, converts, *unit, optional=len(unit))
+    return value(Kind.VALUE, converts, *unit, optional=len(unit), result=Result.BOOLEAN)
 
 
 CONVERSION: dict[str, Function] = {

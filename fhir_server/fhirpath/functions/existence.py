@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from fhir_server.fhirpath.errors import Unfit
 from fhir_server.fhirpath.evaluation import Evaluation
-from fhir_server.fhirpath.functions.rules import Function, Kind, collection
+from fhir_server.fhirpath.functions.rules import Function, Kind, Result, collection
 from fhir_server.fhirpath.items import Item
 from fhir_server.fhirpath.navigation import Scalar
 from fhir_server.fhirpath.operators.equality import Bag
@@ -65,16 +65,18 @@ def _of_booleans(answer: Callable[[list[bool]], bool]) -> Callable[[list[Item]],
 
 
 EXISTENCE: dict[str, Function] = {
-    "empty": collection(empty, scalar=True),
-    "exists": collection(exists, Kind.CRITERION, optional=1, scalar=True, evaluation=True),
-    "all": collection(all_, Kind.CRITERION, scalar=True, evaluation=True),
-    "allTrue": collection(_of_booleans(all), scalar=True),
-    "anyTrue": collection(_of_booleans(any), scalar=True),
-    "allFalse": collection(_of_booleans(lambda values: not any(values)), scalar=True),
-    "anyFalse": collection(_of_booleans(lambda values: not all(values)), scalar=True),
-    "subsetOf": collection(subset_of, Kind.COLLECTION, scalar=True),
-    "supersetOf": collection(superset_of, Kind.COLLECTION, scalar=True),
-    "isDistinct": collection(is_distinct, scalar=True),
+    "empty": collection(empty, result=Result.BOOLEAN),
+    "exists": collection(
+        exists, Kind.CRITERION, optional=1, result=Result.BOOLEAN, evaluation=True
+    ),
+    "all": collection(all_, Kind.CRITERION, result=Result.BOOLEAN, evaluation=True),
+    "allTrue": collection(_of_booleans(all), result=Result.BOOLEAN),
+    "anyTrue": collection(_of_booleans(any), result=Result.BOOLEAN),
+    "allFalse": collection(_of_booleans(lambda values: not any(values)), result=Result.BOOLEAN),
+    "anyFalse": collection(_of_booleans(lambda values: not all(values)), result=Result.BOOLEAN),
+    "subsetOf": collection(subset_of, Kind.COLLECTION, result=Result.BOOLEAN),
+    "supersetOf": collection(superset_of, Kind.COLLECTION, result=Result.BOOLEAN),
+    "isDistinct": collection(is_distinct, result=Result.BOOLEAN),
     "distinct": collection(distinct_items),
-    "count": collection(len, scalar=True),
+    "count": collection(len, result=Result.VALUE),
 }

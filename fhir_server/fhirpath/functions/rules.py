@@ -36,6 +36,17 @@ class Kind(Enum):
     """Likewise, the way `is` asks: derived types too."""
 
 
+class Result(Enum):
+    """What a function gives back."""
+
+    ITEMS = auto()
+    """A list."""
+    VALUE = auto()
+    """One System value, or None."""
+    BOOLEAN = auto()
+    """True, False or None."""
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     run: Callable[..., Any]
@@ -45,8 +56,7 @@ class Function:
     """Arguments that must be given."""
     repeats: bool
     """Whether the last parameter may be given any number of times."""
-    scalar: bool
-    """Whether it gives one System value or None, not a list."""
+    result: Result
     evaluation: bool
     """Whether it is given the evaluation first."""
     total: bool
@@ -62,7 +72,7 @@ def collection(
     *parameters: Kind,
     optional: int = 0,
     repeats: bool = False,
-    scalar: bool = False,
+    result: Result = Result.ITEMS,
     evaluation: bool = False,
 ) -> Function:
     """A function of all items of the input."""
@@ -73,7 +83,7 @@ def collection(
         parameters,
         least,
         repeats=repeats,
-        scalar=scalar,
+        result=result,
         evaluation=evaluation,
         total=True,
     )
@@ -84,10 +94,10 @@ def value(
     run: Callable[..., Any],
     *parameters: Kind,
     optional: int = 0,
-    scalar: bool = True,
+    result: Result = Result.VALUE,
 ) -> Function:
     """A function of one value: empty when the input or an argument is."""
     least = len(parameters) - optional
     return Function(
-        run, kind, parameters, least, repeats=False, scalar=scalar, evaluation=False, total=False
+        run, kind, parameters, least, repeats=False, result=result, evaluation=False, total=False
     )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from fhir_server.fhirpath.errors import Unfit
-from fhir_server.fhirpath.functions.rules import Function, Kind, collection, value
+from fhir_server.fhirpath.functions.rules import Function, Kind, Result, collection, value
 from fhir_server.fhirpath.items import Item
 from fhir_server.fhirpath.operators.math import LONGEST_STRING, text
 from fhir_server.fhirpath.regular_expressions import matcher
@@ -109,20 +109,20 @@ _UNESCAPES: Final = {"html": html.unescape, "json": _unescape_json}
 STRING_MANIPULATION: dict[str, Function] = {
     "indexOf": value(Kind.STRING, str.find, Kind.STRING),
     "substring": value(Kind.STRING, substring, Kind.INTEGER, Kind.INTEGER, optional=1),
-    "startsWith": value(Kind.STRING, str.startswith, Kind.STRING),
-    "endsWith": value(Kind.STRING, str.endswith, Kind.STRING),
-    "contains": value(Kind.STRING, str.__contains__, Kind.STRING),
+    "startsWith": value(Kind.STRING, str.startswith, Kind.STRING, result=Result.BOOLEAN),
+    "endsWith": value(Kind.STRING, str.endswith, Kind.STRING, result=Result.BOOLEAN),
+    "contains": value(Kind.STRING, str.__contains__, Kind.STRING, result=Result.BOOLEAN),
     "upper": value(Kind.STRING, str.upper),
     "lower": value(Kind.STRING, str.lower),
     "replace": value(Kind.STRING, replace, Kind.STRING, Kind.STRING),
-    "matches": value(Kind.STRING, matches, Kind.STRING),
-    "matchesFull": value(Kind.STRING, matches_full, Kind.STRING),
+    "matches": value(Kind.STRING, matches, Kind.STRING, result=Result.BOOLEAN),
+    "matchesFull": value(Kind.STRING, matches_full, Kind.STRING, result=Result.BOOLEAN),
     "replaceMatches": value(Kind.STRING, replace_matches, Kind.STRING, Kind.STRING),
     "length": value(Kind.STRING, len),
-    "toChars": value(Kind.STRING, list, scalar=False),
+    "toChars": value(Kind.STRING, list, result=Result.ITEMS),
     "trim": value(Kind.STRING, str.strip),
-    "split": value(Kind.STRING, split, Kind.STRING, scalar=False),
-    "join": collection(join, Kind.STRING, optional=1, scalar=True),
+    "split": value(Kind.STRING, split, Kind.STRING, result=Result.ITEMS),
+    "join": collection(join, Kind.STRING, optional=1, result=Result.VALUE),
     "encode": value(Kind.STRING, _coded(_ENCODINGS), Kind.STRING),
     "decode": value(Kind.STRING, _coded(_DECODINGS), Kind.STRING),
     "escape": value(Kind.STRING, _coded(_ESCAPES), Kind.STRING),

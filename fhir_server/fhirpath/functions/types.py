@@ -1,12 +1,16 @@
 """Types as functions: `is()`, `as()` and `type()`.
 
 http://hl7.org/fhirpath/N1/#types-and-reflection
+
+`as()` takes any number of items, as `ofType()` does: R4's own dom-3 is
+`descendants().as(canonical)`. The operator takes one, as the specification says.
 """
 
 from collections.abc import Mapping
 
 from fhir_server.fhirpath.errors import Unfit
-from fhir_server.fhirpath.functions.rules import Function, Kind, collection
+from fhir_server.fhirpath.functions.filtering_and_projection import of_type
+from fhir_server.fhirpath.functions.rules import Function, Kind, Result, collection
 from fhir_server.fhirpath.items import Item
 from fhir_server.fhirpath.model import Model
 from fhir_server.fhirpath.operators.types import Test, type_info
@@ -26,7 +30,7 @@ def as_type(items: list[Item], test: Test) -> list[Item]:
 
 def types(model: Model) -> Mapping[str, Function]:
     return {
-        "is": collection(is_type, Kind.ANY_TYPE, scalar=True),
-        "as": collection(as_type, Kind.TYPE),
+        "is": collection(is_type, Kind.ANY_TYPE, result=Result.BOOLEAN),
+        "as": collection(of_type, Kind.TYPE),
         "type": collection(lambda items: [type_info(model, item) for item in items]),
     }

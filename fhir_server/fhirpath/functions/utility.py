@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from fhir_server.fhirpath.evaluation import Evaluation
-from fhir_server.fhirpath.functions.rules import Function, Kind, collection
+from fhir_server.fhirpath.functions.rules import Function, Kind, Result, collection
 from fhir_server.fhirpath.items import Item
 from fhir_server.fhirpath.navigation import Many
 from fhir_server.fhirpath.temporal import Date, DateTime, Time
@@ -70,9 +70,9 @@ def _time(moment: datetime) -> tuple[int, int, Decimal]:
 
 UTILITY: dict[str, Function] = {
     "trace": collection(trace, Kind.STRING, Kind.PROJECTION, optional=1, evaluation=True),
-    "now": collection(now, scalar=True, evaluation=True),
-    "today": collection(today, scalar=True, evaluation=True),
-    "timeOfDay": collection(time_of_day, scalar=True, evaluation=True),
+    "now": collection(now, result=Result.VALUE, evaluation=True),
+    "today": collection(today, result=Result.VALUE, evaluation=True),
+    "timeOfDay": collection(time_of_day, result=Result.VALUE, evaluation=True),
     "aggregate": collection(
         aggregate, Kind.PROJECTION, Kind.COLLECTION, optional=1, evaluation=True
     ),

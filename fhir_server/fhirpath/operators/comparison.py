@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from fhir_server.fhirpath import quantity, temporal
 from fhir_server.fhirpath.errors import Unfit
-from fhir_server.fhirpath.items import Item, type_name
+from fhir_server.fhirpath.items import Element, Item, type_name
 from fhir_server.fhirpath.operators.equality import as_quantities
+from fhir_server.fhirpath.singletons import QUANTITIES
 from fhir_server.fhirpath.temporal import Date, DateTime, Time
 
 
@@ -23,8 +24,15 @@ def compare(left: Item, right: Item) -> int | None:
         return temporal.compare(left, right)  # type: ignore[arg-type] # likewise
     one, other = as_quantities(left, right)
     if one is None or other is None:
+        if _is_unmeasured(left) or _is_unmeasured(right):
+            return None
         raise Unfit(f"{type_name(left)} and {type_name(right)} have no order")
     return quantity.compare(one, other)
+
+
+def _is_unmeasured(item: Item) -> bool:
+    """Whether it is a Quantity element without a plain value: more than 5 mg, or nothing told."""
+    return isinstance(item, Element) and item.type in QUANTITIES
 
 
 _PLAIN_NUMBERS: Final[set[type]] = {int, Decimal}
