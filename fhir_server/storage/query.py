@@ -97,6 +97,7 @@ class By(Enum):
     ORDINAL = "ordinal"
     START = "start"
     UPDATED = "updated"
+    ID = "id"
 
 
 @dataclass(frozen=True, slots=True)

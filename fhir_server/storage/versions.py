@@ -80,7 +80,8 @@ class Change:
 class Position(NamedTuple):
     """A place in an ordered result: the value of the order, then the ordinal as tie-break."""
 
-    value: int
+    value: int | str
+    """Text when the order is by id."""
     ordinal: int
 
 
@@ -98,3 +99,5 @@ class Page:
 
     versions: Sequence[Version]
     next: Position | None
+    first: Position | None = None
+    """Where the first match stands, so that what comes before it can be asked for."""

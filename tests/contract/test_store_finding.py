@@ -234,3 +234,22 @@ async def test_counting_goes_no_further_than_its_cap(store: Store) -> None:
         assert await store.count(plan, 0) == (0, False)
     assert await store.count(Plan(TYPE, KeyIs((key(5),))), 0) == (0, True)
     assert await store.count(Plan("Beta")) == (0, True)
+
+
+@pytest.mark.parametrize("descending", [False, True])
+async def test_a_page_tells_where_it_begins_so_that_one_can_go_back(
+    store: Store, *, descending: bool
+) -> None:
+    ids = ["b", "a", "C", "a-1", "a.1", "Z", "9"]
+    await store.commit([created(id_, keyed(key(1))) for id_ in ids])
+    for driver in (None, KeyIs((key(1),)), IdIs(frozenset(ids))):
+        plan = Plan(TYPE, driver, order=Order(By.ID, descending), limit=3)
+        first = await store.find(plan)
+        second = await store.find(replace(plan, after=first.next))
+        back = replace(plan, order=Order(By.ID, not descending), after=second.first)
+        assert [*first.versions, *second.versions] == sorted(
+            [*first.versions, *second.versions], key=lambda each: each.id, reverse=descending
+        )
+        assert first.first is not None
+        assert first.first.value == first.versions[0].id
+        assert [*(await store.find(back)).versions] == [*first.versions][::-1]

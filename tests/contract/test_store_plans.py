@@ -34,7 +34,7 @@ async def pages_agree(store: Store, oracle: Oracle, plan: Plan) -> None:
     for _ in range(PAGES):
         expected, found = oracle.find(plan), await store.find(plan)
         assert list(found.versions) == list(expected.versions), plan
-        assert found.next == expected.next, plan
+        assert (found.first, found.next) == (expected.first, expected.next), plan
         if expected.next is None:
             return
         plan = replace(plan, after=expected.next)

@@ -106,7 +106,8 @@ class Oracle:
             rows = [row for row in rows if (place(row) < after if down else place(row) > after)]
         shown = rows[: plan.limit]
         more = len(rows) > len(shown) and bool(shown)
-        return Page([row.version for row in shown], place(shown[-1]) if more else None)
+        versions, first = [row.version for row in shown], place(shown[0]) if shown else None
+        return Page(versions, place(shown[-1]) if more else None, first)
 
     def find_ids(self, plan: Plan) -> Sequence[str]:
         return [version.id for version in self.find(plan).versions]
@@ -166,7 +167,12 @@ def _place(version: Version) -> HistoryPosition:
 
 def _position(plan: Plan, row: Row) -> Position:
     version = row.version
-    values = {By.ORDINAL: version.ordinal, By.START: row.terms.start, By.UPDATED: version.updated}
+    values: dict[By, int | str] = {
+        By.ORDINAL: version.ordinal,
+        By.START: row.terms.start,
+        By.UPDATED: version.updated,
+        By.ID: version.id,
+    }
     return Position(values[plan.order.by], version.ordinal)
 
 

@@ -41,7 +41,7 @@ VERSION_COLUMNS = "r.id, r.number, r.n, r.updated, r.method, r.content"
 _RUNS = 16
 """A driver of more terms than this is looked up as one set, without order."""
 _JOIN = Sql(" CROSS JOIN resources r ON r.n = k.n")
-_VALUES = {By.ORDINAL: "r.n", By.START: "r.start", By.UPDATED: "r.updated"}
+_VALUES = {By.ORDINAL: "r.n", By.START: "r.start", By.UPDATED: "r.updated", By.ID: "r.id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def _behind(source: _Source, plan: Plan, value: str) -> list[Sql]:
     if plan.order.by is By.ORDINAL:
         return [*_window(source, low, high), Sql(f"{source.ordinal} {sign} ?", (after.ordinal,))]
     behind = Sql(f"({value}, {source.ordinal}) {sign} (?, ?)", tuple(after))
-    if source.order is not plan.order.by:
+    if source.order is not plan.order.by or isinstance(after.value, str):
         return [*_window(source, low, high), behind]
     if plan.order.descending and after.value <= high:
         return [*_window(source, low, LATEST), behind]
@@ -170,6 +170,9 @@ def _source(driver: Driver | None, y: int, by: By) -> _Source:
 def _everything(y: int, by: By) -> _Source:
     if by is By.UPDATED:
         return _updated_in(UpdatedIn(), y)
+    if by is By.ID:
+        lead = Sql("resources r INDEXED BY resources_id")
+        return _Source(lead, _live(y), order=By.ID, value="r.id")
     return _Source(Sql("resources r INDEXED BY resources_live"), _live(y), order=By.ORDINAL)
 
 

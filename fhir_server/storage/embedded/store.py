@@ -144,7 +144,8 @@ class EmbeddedStore:
         rows = await self._matching(matches(one_more, y, f"{VERSION_COLUMNS}, r.start"))
         shown = rows[: plan.limit]
         versions = [Version(plan.type, *row[:6]) for row in shown]
-        return Page(versions, _position(plan, shown[-1]) if len(rows) > plan.limit else None)
+        following = _position(plan, shown[-1]) if len(rows) > plan.limit else None
+        return Page(versions, following, _position(plan, shown[0]) if shown else None)
 
     async def find_ids(self, plan: Plan) -> Sequence[str]:
         y = self._number(plan.type)
@@ -228,5 +229,5 @@ _COUNTS = "SELECT y, count(*) FROM resources INDEXED BY resources_live WHERE liv
 
 def _position(plan: Plan, row: Sequence[Any]) -> Position:
     ordinal = row[2]
-    values = {By.ORDINAL: ordinal, By.START: row[6], By.UPDATED: row[3]}
+    values = {By.ORDINAL: ordinal, By.START: row[6], By.UPDATED: row[3], By.ID: row[0]}
     return Position(values[plan.order.by], ordinal)

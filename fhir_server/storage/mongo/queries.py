@@ -35,7 +35,10 @@ class Queries:
         kept = documents[: plan.limit]
         await self._contents.fill(kept)
         versions = [version_of(plan.type, document) for document in kept]
-        return Page(versions, position_of(plan.order, kept[-1]) if more and kept else None)
+        if not kept:
+            return Page([], None)
+        following = position_of(plan.order, kept[-1]) if more else None
+        return Page(versions, following, position_of(plan.order, kept[0]))
 
     async def find_ids(self, plan: Plan, session: Session | None = None) -> Sequence[str]:
         documents = await self._find(plan, {"_id": 1}, plan.limit, session)
@@ -78,7 +81,7 @@ class Queries:
         cursor = collection.find(filter_of(plan), fields, session=session)
         cursor = cursor.sort(sort_of(plan.order)).limit(limit)
         try:
-            return await cursor.clone().hint(hint_of(plan.drive)).to_list()
+            return await cursor.clone().hint(hint_of(plan.drive, plan.order.by)).to_list()
         except OperationFailure as error:
             if error.code != _BAD_VALUE or session is not None:
                 raise

@@ -31,7 +31,7 @@ from fhir_server.storage.query import (
 )
 from fhir_server.storage.versions import EARLIEST, LATEST, Key, Position
 
-_FIELDS = {By.ORDINAL: "n", By.START: "d", By.UPDATED: "u"}
+_FIELDS = {By.ORDINAL: "n", By.START: "d", By.UPDATED: "u", By.ID: "_id"}
 _HINTS = {
     type(None): "k",
     KeyIs: "k",
@@ -41,6 +41,7 @@ _HINTS = {
     UpdatedIn: "u",
     IdIs: "_id_",
 }
+_UNIQUE = frozenset({"n", "_id"})
 _EVERY = (EARLIEST, LATEST)
 _NONE: Document = {"_id": {"$in": []}}
 LIVE: Document = {"d": {"$exists": True}}
@@ -79,17 +80,18 @@ def sort_of(order: Order) -> list[tuple[str, int]]:
     """The order, always with the ordinal as tie-break."""
     way = -1 if order.descending else 1
     field = _FIELDS[order.by]
-    return [("n", way)] if field == "n" else [(field, way), ("n", way)]
+    return [(field, way)] if field in _UNIQUE else [(field, way), ("n", way)]
 
 
-def hint_of(drive: Driver | None) -> str:
-    """The index the driver begins in."""
-    return _HINTS[type(drive)]
+def hint_of(drive: Driver | None, by: By = By.ORDINAL) -> str:
+    """The index the driver begins in; without a driver, the one of ids if that is the order."""
+    return _HINTS[IdIs if drive is None and by is By.ID else type(drive)]
 
 
 def position_of(order: Order, document: Document) -> Position:
     """Where a match stands in the order."""
-    return Position(int(document[_FIELDS[order.by]]), int(document["n"]))
+    value = document[_FIELDS[order.by]]
+    return Position(value if order.by is By.ID else int(value), int(document["n"]))
 
 
 def test_of(test: Test) -> Document:
@@ -146,6 +148,8 @@ def _behind(order: Order, after: Position) -> Document:
     ordinal = {"n": {beyond: Int64(after.ordinal)}}
     if field == "n":
         return ordinal
+    if isinstance(after.value, str):
+        return {field: {beyond: after.value}}
     value = Int64(after.value)
     return {
         "$and": [

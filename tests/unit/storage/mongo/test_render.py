@@ -118,8 +118,8 @@ def test_a_page_goes_on_behind_the_value_and_then_the_ordinal() -> None:
 
 
 def test_a_position_is_the_orders_value_and_the_ordinal() -> None:
-    document = {"n": Int64(1), "d": Int64(2), "u": Int64(3)}
-    values = {By.ORDINAL: 1, By.START: 2, By.UPDATED: 3}
+    document = {"_id": "a", "n": Int64(1), "d": Int64(2), "u": Int64(3)}
+    values: dict[By, int | str] = {By.ORDINAL: 1, By.START: 2, By.UPDATED: 3, By.ID: "a"}
     for by, value in values.items():
         assert position_of(Order(by), document) == Position(value, 1)
 
