@@ -118,7 +118,7 @@ def _is_control(name: str) -> bool:
 
 
 def _criterion(name: str, value: str) -> Criterion:
-    values = tuple(split(value, ","))
+    values = (value,) if name == "_filter" else tuple(split(value, ","))
     if not all(values):
         raise Refused(f"{name} has an empty value")
     return Criterion(_name(name), values)

@@ -46,8 +46,6 @@ def matches(value: str, element: Element) -> bool:
     pieces = [unescape(piece) for piece in split(value, "|")]
     if len(pieces) > 2 or not any(pieces):
         raise Refused(f"{value} is no token")
-    if element.is_a("boolean") and pieces[-1] not in {"true", "false", ""}:
-        raise Refused(f"{value} is neither true nor false")
     return any(_is(pieces, token, element) for token in tokens(element))
 
 

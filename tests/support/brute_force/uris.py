@@ -15,8 +15,9 @@ def matches(value: str, element: Element) -> bool:
 
 def below(value: str, element: Element) -> bool:
     """What begins with the value, at a boundary of path segments."""
-    asked = unescape(value).rstrip("/")
-    return any(uri == asked or uri.startswith(f"{asked}/") for uri in _written(element))
+    asked = unescape(value)
+    inside = f"{asked.rstrip('/')}/"
+    return any(uri == asked or uri.startswith(inside) for uri in _written(element))
 
 
 def above(value: str, element: Element) -> bool:

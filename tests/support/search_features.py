@@ -1,0 +1,96 @@
+"""What a search uses beside plain parameters, by name, and which of it is not there yet.
+
+Cases and random searches that use something of NOT_YET are left out; a test fails as soon as the
+server answers what is named here, so that the table can only shrink.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from fhir_server.definitions.registry import Definitions
+from tests.support.brute_force.query import Chain, Has, Name, parse
+
+NOT_YET: Mapping[str, str] = {
+    "string:exact": "Patient?name:exact=A",
+    "string:contains": "Patient?name:contains=a",
+    "token:text": "Observation?code:text=a",
+    "token:not": "Patient?gender:not=male",
+    "token:in": "Patient?gender:in=http://hl7.org/fhir/ValueSet/administrative-gender",
+    "token:not-in": "Patient?gender:not-in=http://hl7.org/fhir/ValueSet/administrative-gender",
+    "token:below": "Observation?code:below=http://loinc.org|1",
+    "token:above": "Observation?code:above=http://loinc.org|1",
+    "token:of-type": "Patient?identifier:of-type=http://example.org|MR|1",
+    "reference:identifier": "Observation?subject:identifier=1",
+    "reference:[type]": "Observation?subject:Patient=1",
+    "uri:below": "ValueSet?url:below=http://example.org",
+    "uri:above": "ValueSet?url:above=http://example.org",
+    "reference:missing, of one type": "Observation?patient:missing=true",
+    "special": "Location?near=1|1",
+    "_text": "Patient?_text=a",
+    "_content": "Patient?_content=a",
+    "_list": "Patient?_list=1",
+    "_filter": "Patient?_filter=name eq a",
+    "_type": "?_type=Patient",
+    "_sort": "Patient?_sort=name",
+    "_include": "Observation?_include=Observation:subject",
+    "_revinclude": "Patient?_revinclude=Observation:subject",
+    "_elements": "Patient?_elements=id",
+    "_contained": "Patient?_contained=both",
+    "_summary=true": "Patient?_summary=true",
+    "_summary=text": "Patient?_summary=text",
+    "_summary=data": "Patient?_summary=data",
+    "_explain": "Patient?_explain=true",
+    "chain": "Observation?subject.name=a",
+    "_has": "Patient?_has:Observation:subject:code=a",
+    "compartment": "Patient/1/Observation?code=a",
+    "all types": "?_id=1",
+}
+"""A search that is refused for it."""
+
+_BY_NAME = frozenset({"_text", "_content", "_list", "_filter", "_type"})
+_SHAPING = frozenset({"_sort", "_include", "_revinclude", "_elements", "_contained", "_explain"})
+
+
+def used(url: str, definitions: Definitions) -> set[str]:
+    """The names of what a search uses."""
+    query = parse(url)
+    found = {
+        each
+        for criterion in query.criteria
+        for each in _of(query.type, criterion.name, definitions)
+    }
+    for name, value in query.controls:
+        plain = name.partition(":")[0]
+        found.add(f"{plain}={value}" if plain == "_summary" else plain)
+    if query.compartment:
+        found.add("compartment")
+    elif not query.type:
+        found.add("all types")
+    return found
+
+
+def is_there(url: str, definitions: Definitions) -> bool:
+    """Whether the server has all that a search uses."""
+    return NOT_YET.keys().isdisjoint(used(url, definitions))
+
+
+def _of(type_: str, name: Name, definitions: Definitions) -> Iterator[str]:
+    match name:
+        case Has(of, _, rest):
+            yield "_has"
+            yield from _of(of, rest, definitions)
+        case Chain(_, of, rest):
+            yield "chain"
+            yield from _of(of, rest, definitions) if of else ()
+        case _ if name.name in _BY_NAME:
+            yield name.name
+        case _:
+            known = definitions.search_parameter(type_, name.name) if type_ else None
+            kind = known.type if known else "common"
+            if kind == "special":
+                yield "special"
+            if name.modifier[:1].isupper():
+                yield "reference:[type]"
+            elif name.modifier == "missing" and known and "resolve()" in (known.expression or ""):
+                yield "reference:missing, of one type"
+            elif name.modifier:
+                yield f"{kind}:{name.modifier}"
