@@ -127,7 +127,7 @@ SEVERAL: list[Row] = [
     (f"Observation?value-quantity=gt5.34|{UCUM}|mg&value-quantity=lt5.4|{UCUM}|mg", "lower"),
     ("Observation?value-quantity:missing=true", "no-value text nothing"),
 ]
-MONEY = {
+MONEY: Mapping[str, Mapping[str, Any]] = {
     "euro": {"totalNet": {"value": Decimal("12.50"), "currency": "EUR"}},
     "dollar": {"totalNet": {"value": Decimal("12.50"), "currency": "USD"}},
     "no-currency": {"totalNet": {"value": 12}},
