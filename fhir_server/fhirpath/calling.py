@@ -81,15 +81,7 @@ def _with_lambdas(
 ) -> Callable[..., Any]:
     """The functions that are called most: nothing is evaluated for them but their input."""
     run = row.run
-    if not row.evaluation and not fixed:
-
-        def compiled(evaluation: Evaluation, items: list[Item]) -> Any:
-            try:
-                return run(items_of(evaluation, items))
-            except Unfit as error:
-                raise FhirPathEvaluationError(str(error), position) from None
-
-    elif row.evaluation:
+    if row.evaluation:
 
         def compiled(evaluation: Evaluation, items: list[Item]) -> Any:
             try:

@@ -38,7 +38,9 @@ _LIKE_INPUT: Final = frozenset(
 """Functions that give some of the items they are given."""
 _NEED_ORDER: Final = frozenset({"first", "last", "tail", "skip", "take"})
 _WITHOUT_ORDER: Final = frozenset({"children", "descendants"})
-_LAMBDAS: Final = frozenset({"where", "select", "repeat", "all", "exists", "sort", "aggregate"})
+_LAMBDAS: Final = frozenset(
+    {"where", "select", "repeat", "all", "exists", "sort", "aggregate", "trace", "iif"}
+)
 
 
 def check(expression: tree.Node, model: Model, type_: str, *, order: bool = False) -> None:
@@ -85,7 +87,7 @@ class _Checker:
             return self._named(node, this)
         source = this if node.source is None else self.of(node.source, this)
         if source.types is None or source.types & _ABSTRACT:
-            return ANYTHING
+            return Known(ordered=source.ordered)
         found = {
             kind for type_ in source.types for _, kind, _ in self._model.steps(node.name)[type_]
         }
@@ -110,7 +112,7 @@ class _Checker:
         if node.name in {"ofType", "as", "is"}:
             kind = tree.type_specifier(node.arguments[0]) if node.arguments else None
             return self._typed(kind) if kind is not None and node.name != "is" else ANYTHING
-        inner = source if node.name in _LAMBDAS or node.name == "iif" else this
+        inner = source if node.name in _LAMBDAS else this
         if node.name in {"repeat", "aggregate"}:  # their lambdas meet their own results too
             inner = ANYTHING
         given = [self.of(argument, inner) for argument in node.arguments]

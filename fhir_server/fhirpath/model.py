@@ -23,7 +23,7 @@ _RESOURCES: Final = frozenset({"Resource", "DomainResource"})
 """Types whose values say themselves what they are."""
 _UNTOLD: Final = ""
 """The type of what the definitions do not know: JSON's own class decides."""
-_JSON_TYPES: Final = {bool: "boolean", int: "integer", Decimal: "decimal", dict: "Element"}
+_JSON_TYPES: Final = {bool: "boolean", int: "integer", Decimal: "decimal", dict: "Base"}
 
 
 class Steps(dict[str, tuple[Step, ...]]):

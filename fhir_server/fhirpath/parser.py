@@ -125,7 +125,9 @@ class _Parser:
         position = self._token.position
         if self._token.kind == "variable":
             return _VARIABLES[self._advance().text](source, position=position)
-        name = self._name()
+        # After a dot only a name can follow: FHIR's own `text.div` needs no backticks there.
+        follows = source is not None and self._token.kind in RESERVED
+        name = self._advance().text if follows else self._name()
         if self._token.kind != "(":
             return Member(source, name, position=position)
         self._advance()

@@ -61,7 +61,7 @@ def not_equivalent(left: list[Item], right: list[Item]) -> bool:
 def equal_items(left: Item, right: Item) -> bool | None:
     ours, theirs = system(left), system(right)
     if ours is None or theirs is None:
-        return None
+        return _same_without_value(left, right) if ours is theirs else None
     if type(ours) is type(theirs):
         return _EQUAL[type(ours)](ours, theirs)
     if isinstance(ours, _TEMPORAL) and isinstance(theirs, _TEMPORAL):
@@ -161,6 +161,13 @@ def _same_moment(left: Any, right: Any) -> bool | None:
 def _same_amount(left: Quantity, right: Quantity) -> bool | None:
     order = quantity.compare(left, right)
     return None if order is None else order == 0
+
+
+def _same_without_value(left: Item, right: Item) -> bool | None:
+    """Primitives that only have an id or extensions."""
+    if isinstance(left, Element) and isinstance(right, Element):
+        return bool(left.beside == right.beside)
+    return None
 
 
 def _same(left: Any, right: Any) -> bool:
