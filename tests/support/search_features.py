@@ -24,6 +24,9 @@ NOT_YET: Mapping[str, str] = {
     "uri:below": "ValueSet?url:below=http://example.org",
     "uri:above": "ValueSet?url:above=http://example.org",
     "reference:missing, of one type": "Observation?patient:missing=true",
+    "_id:not": "Patient?_id:not=1",
+    "_id:missing": "Patient?_id:missing=true",
+    "_lastUpdated:missing": "Patient?_lastUpdated:missing=true",
     "special": "Location?near=1|1",
     "_text": "Patient?_text=a",
     "_content": "Patient?_content=a",
@@ -47,7 +50,7 @@ NOT_YET: Mapping[str, str] = {
 """A search that is refused for it."""
 
 _BY_NAME = frozenset({"_text", "_content", "_list", "_filter", "_type"})
-_SHAPING = frozenset({"_sort", "_include", "_revinclude", "_elements", "_contained", "_explain"})
+_STORED = frozenset({"_id", "_lastUpdated"})
 
 
 def used(url: str, definitions: Definitions) -> set[str]:
@@ -90,6 +93,8 @@ def _of(type_: str, name: Name, definitions: Definitions) -> Iterator[str]:
                 yield "special"
             if name.modifier[:1].isupper():
                 yield "reference:[type]"
+            elif name.name in _STORED and name.modifier:
+                yield f"{name.name}:{name.modifier}"
             elif name.modifier == "missing" and known and "resolve()" in (known.expression or ""):
                 yield "reference:missing, of one type"
             elif name.modifier:

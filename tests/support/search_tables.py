@@ -4,10 +4,8 @@ The label is the id. Every row is asked of the server and of the brute-force eva
 both are held to what a person wrote down.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -53,7 +51,7 @@ class Loaded:
     async def entries(self, url: str) -> list[tuple[str, str]]:
         """`Type/id` and mode of all entries, page by page."""
         found: list[tuple[str, str]] = []
-        following: str | None = _quoted(url) + ("&" if "?" in url else "?") + "_count=1000"
+        following: str | None = quoted(url) + ("&" if "?" in url else "?") + "_count=1000"
         while following:
             response = await self.server.get(following)
             assert response.status_code == 200, f"{url}: {response.text}"
@@ -83,7 +81,7 @@ class Loaded:
 
     async def check_refused(self, url: str) -> None:
         """A search that means nothing is a 400 that names the parameter."""
-        response = await self.server.get(_quoted(url))
+        response = await self.server.get(quoted(url))
         assert response.status_code == 400, response.text
         name = url.partition("?")[2].partition("=")[0].partition(":")[0]
         assert name in response.json()["issue"][0]["diagnostics"]
@@ -91,20 +89,21 @@ class Loaded:
 
 async def load(server: Server, resources: Sequence[Resource], **facts: Any) -> Loaded:
     """Store resources under the ids they have; `facts` are those of the evaluator."""
-    stored = []
+    updated: dict[str, str] = {}
     for at in range(0, len(resources), _ENTRIES_AT_ONCE):
         some = resources[at : at + _ENTRIES_AT_ONCE]
-        bundle = a_batch(*map(an_update, some))
-        response = await server.post("", _ENCODE(bundle), prefer="return=representation")
+        response = await server.post("", _ENCODE(a_batch(*map(an_update, some))))
         assert response.status_code == 200, response.text
-        answers = json.loads(response.content, parse_float=Decimal)["entry"]
-        refused = [each for each in answers if each["response"]["status"][:3] not in {"200", "201"}]
-        assert refused == []
-        stored += [each["resource"] for each in answers]
-    return Loaded(server, BruteForce(stored, definitions(), base_url=BASE, **facts))
+        answers = [each["response"] for each in response.json()["entry"]]
+        assert [each for each in answers if each["status"][:3] not in {"200", "201"}] == []
+        for resource, answer in zip(some, answers, strict=True):
+            updated[f"{resource['resourceType']}/{resource['id']}"] = answer["lastModified"]
+    return Loaded(
+        server, BruteForce(resources, definitions(), base_url=BASE, updated=updated, **facts)
+    )
 
 
-def _quoted(url: str) -> str:
+def quoted(url: str) -> str:
     """Texts of tables are written as a person would; what they already escaped stays."""
     path, mark, query = url.partition("?")
     return path + mark + quote(query, safe="=&%+:,|$/*'()!~-._\\;@?")

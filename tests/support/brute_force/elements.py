@@ -27,12 +27,16 @@ class Element:
 
 
 class Elements:
-    """Finds elements; what was found is remembered by the identity of the resource."""
+    """Finds elements; what was found is remembered by the identity of the resource.
+
+    Several evaluators of the same resources may share it.
+    """
 
     def __init__(self, definitions: Definitions, own: Iterable[SearchParameter] = ()) -> None:
         self.definitions = definitions
         self._own = tuple(own)
         self._items: dict[tuple[int, str], list[Item]] = {}
+        self._seen: dict[int, dict[str, Any]] = {}
 
     def parameter(self, type_: str, code: str) -> SearchParameter | None:
         for each in self._own:
@@ -66,6 +70,7 @@ class Elements:
     def _find(self, resource: dict[str, Any], parameter: SearchParameter) -> list[Item]:
         place = id(resource), parameter.url
         if place not in self._items:
+            self._seen[id(resource)] = resource
             expression = parameter.expression
             self._items[place] = [] if expression is None else evaluate(expression, resource)
         return self._items[place]

@@ -41,10 +41,7 @@ _EARTH = 6371.0088
 
 
 class BruteForce:
-    """Answers any search over resources that are held as they are.
-
-    Each has an id, and `meta.lastUpdated` if that is searched for.
-    """
+    """Answers any search over resources that are held as they are, each with an id."""
 
     def __init__(
         self,
@@ -53,11 +50,14 @@ class BruteForce:
         *,
         base_url: str = "",
         clock: Clock | None = None,
-        own: Sequence[SearchParameter] = (),
+        elements: Elements | None = None,
+        updated: Mapping[str, str] | None = None,
     ) -> None:
+        """`updated` has the instant of the last change by `Type/id`."""
         self.resources = list(resources)
         self.definitions = definitions
-        self.elements = Elements(definitions, own)
+        self.elements = elements or Elements(definitions)
+        self._updated = updated or {}
         self.by_place = {_place(each): each for each in self.resources}
         self._world = World(base_url, Terminology(definitions, self.resources), clock or Clock())
 
@@ -72,6 +72,11 @@ class BruteForce:
         query = parse(url)
         found = [each for each in self.resources if self._is_match(each, query)]
         return including.included(found, query.controls, self)
+
+    def updated(self, resource: Resource) -> str:
+        """When a resource was changed last."""
+        place = _place(resource)
+        return self._updated.get(place) or str(resource["meta"]["lastUpdated"])
 
     def parameter(self, type_: str, code: str) -> SearchParameter:
         found = self.elements.parameter(type_, code)
@@ -117,7 +122,7 @@ class BruteForce:
             case Plain("_list", ""):
                 return any(self._is_listed(resource, id_) for id_ in criterion.values)
             case Plain("_lastUpdated", ""):
-                updated = Element(resource["meta"]["lastUpdated"], ("instant",))
+                updated = Element(self.updated(resource), ("instant",))
                 clock = self._world.clock
                 return any(date_matches(value, updated, clock) for value in criterion.values)
         return self._meets(resource, name, criterion.values)

@@ -7,6 +7,7 @@ value comes last, whichever way it goes.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tests.support.brute_force import dates, strings, tokens
@@ -33,12 +34,33 @@ def sort(
     return ordered
 
 
+def in_order(
+    found: Sequence[Resource], controls: Iterable[tuple[str, str]], data: "BruteForce"
+) -> bool:
+    """Whether resources are in an order that `_sort` allows: equal ones may come in any."""
+    rules = [rule for name, value in controls if name == "_sort" for rule in value.split(",")]
+    return all(not _is_before(two, one, rules, data) for one, two in pairwise(found))
+
+
+def _is_before(one: Resource, other: Resource, rules: Sequence[str], data: "BruteForce") -> bool:
+    for rule in rules:
+        code, down = rule.removeprefix("-"), rule.startswith("-")
+        best = max if down else min
+        mine, its = keys(one, code, data), keys(other, code, data)
+        if not mine or not its:
+            if bool(mine) is not bool(its):
+                return bool(mine)
+        elif best(mine) != best(its):
+            return bool(best(mine) < best(its)) is not down
+    return False
+
+
 def keys(resource: Resource, code: str, data: "BruteForce") -> list[Any]:
     """What a resource may be ordered by."""
     if code == "_id":
         return [resource["id"]]
     if code == "_lastUpdated":
-        return [resource["meta"]["lastUpdated"]]
+        return [data.updated(resource)]
     parameter = data.parameter(resource["resourceType"], code)
     found = [_keys(parameter.type, each) for each in data.elements.found(resource, parameter)]
     return [key for each in found for key in each]

@@ -66,10 +66,10 @@ def of_type(value: str, element: Element) -> bool:
 
 def has_text(value: str, element: Element) -> bool:
     """`:text`: a string search of what a person reads of the code."""
-    return any(strings.begins(value, Element(text, ("string",))) for text in _displays(element))
+    return any(strings.begins(value, Element(text, ("string",))) for text in displays(element))
 
 
-def _displays(element: Element) -> list[str]:
+def displays(element: Element) -> list[str]:
     value = element.value
     if not isinstance(value, Mapping):
         return []
