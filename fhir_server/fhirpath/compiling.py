@@ -28,6 +28,7 @@ from fhir_server.fhirpath.operators.equal_text import equals_text, only_text
 from fhir_server.fhirpath.operators.math import MATH, concatenate, div, mod, negative, positive
 from fhir_server.fhirpath.operators.types import type_test
 from fhir_server.fhirpath.quantity import Quantity
+from fhir_server.fhirpath.remembering import is_worth_remembering, remembered
 from fhir_server.fhirpath.singletons import number, string
 from fhir_server.fhirpath.temporal import read_date, read_date_time, read_time
 from fhir_server.fhirpath.variables import variable
@@ -39,11 +40,18 @@ class Compiler:
     def __init__(self, model: Model) -> None:
         self.model = model
         self._functions = functions(model)
+        self._remembers = False
+        """Whether what is compiled is part of what is remembered anyway."""
 
     def compile(self, node: tree.Node) -> Code:
         """Raises FhirPathSemanticError."""
-        compiled: Code = self._table[type(node)](self, node)
-        return compiled
+        compile_: Callable[..., Code] = self._table[type(node)]
+        if self._remembers or not is_worth_remembering(node):
+            return compile_(self, node)
+        self._remembers = True
+        compiled = compile_(self, node)
+        self._remembers = False
+        return compiled if compiled.scalar else Code(remembered(compiled.many))
 
     def _member(self, node: tree.Member) -> Code:
         """A whole path at once: `a.b.c` is one closure."""
@@ -71,7 +79,7 @@ class Compiler:
     def _function(self, node: tree.Function) -> Code:
         row = self._functions.get(node.name)
         if row is None:
-            near = get_close_matches(node.name, self._functions, 1)
+            near = get_close_matches(node.name[:_LONGEST_NAME], self._functions, 1)
             hint = f"; did you mean {near[0]}()?" if near else ""
             raise FhirPathSemanticError(f"there is no function {node.name}(){hint}", node.position)
         check_arity(node.name, row, len(node.arguments), node.position)
@@ -232,6 +240,7 @@ _ON_COLLECTIONS: Final[Mapping[str, Callable[[list[Item], list[Item]], Any]]] = 
     "in": collections.member_of,
     "contains": collections.contains,
 }
+_LONGEST_NAME: Final = 40
 _FEW: Final = 16
 """Items that are not worth counting."""
 _ON_NUMBERS: Final = {"div": div, "mod": mod}
@@ -259,10 +268,12 @@ def _on_collections(operator: str, left: Code, right: Code, position: int) -> Co
     if text is not None:
         return code.of_scalar(equals_text(ours, text, operator == "="), boolean=True)
 
+    without_order = operator in {"~", "!~"}  # each is looked for among all
+
     def run(evaluation: Evaluation, items: list[Item]) -> Any:
         one, other = ours(evaluation, items), theirs(evaluation, items)
         if len(one) + len(other) > _FEW:
-            evaluation.spend(len(one) + len(other))
+            evaluation.spend(len(one) * len(other) if without_order else len(one) + len(other))
         try:
             return operate(one, other)
         except Unfit as error:

@@ -19,6 +19,10 @@ STEPS = 1_000_000
 """Items an evaluation may look at: more than the largest bundle has, a second's work at worst."""
 
 
+STEPS_BETWEEN_LOOKS = 5_000
+"""How often an evaluation asks for the time: some milliseconds."""
+
+
 class Terminology(Protocol):
     """What is asked of a terminology service. Answers are None where it cannot tell."""
 
@@ -49,6 +53,8 @@ class Environment:
     """Where `now()` and `today()` are."""
     steps: int = STEPS
     """Items an evaluation may look at before it is refused as too costly."""
+    expired: Callable[[], bool] | None = None
+    """Whether the caller's time is up; asked every few thousand steps."""
 
 
 class Evaluation(msgspec.Struct, gc=False):
@@ -63,6 +69,10 @@ class Evaluation(msgspec.Struct, gc=False):
     """The resource that contains that one, or the same."""
     left: int
     """Steps still allowed."""
+    pause: int
+    """Steps left when the time is looked at next."""
+    known: dict[object, list[Item]]
+    """What has been found once for all."""
     index: int | None = None
     """`$index`."""
     total: list[Item] | None = None
@@ -71,12 +81,19 @@ class Evaluation(msgspec.Struct, gc=False):
     """Milliseconds since 1970: the same wherever the expression asks."""
 
     def spend(self, steps: int) -> None:
-        """Raises FhirPathTooCostly when no steps are left."""
+        """Raises FhirPathTooCostly when no steps are left, or no time."""
         self.left -= steps
+        if self.left < self.pause:
+            self._look_up()
+
+    def _look_up(self) -> None:
         if self.left < 0:
             raise FhirPathTooCostly(
                 f"The expression looks at more than {self.environment.steps} items."
             )
+        if self.environment.expired is not None and self.environment.expired():
+            raise FhirPathTooCostly("The expression takes more time than there is.")
+        self.pause = max(0, self.left - STEPS_BETWEEN_LOOKS)
 
     def moment(self) -> int:
         if self.now is None:

@@ -11,7 +11,7 @@ from fhir_server.fhirpath import code
 from fhir_server.fhirpath.checking import check
 from fhir_server.fhirpath.compiling import Compiler
 from fhir_server.fhirpath.errors import FhirPathTooCostly
-from fhir_server.fhirpath.evaluation import Environment, Evaluation
+from fhir_server.fhirpath.evaluation import STEPS_BETWEEN_LOOKS, Environment, Evaluation
 from fhir_server.fhirpath.items import Element, Item
 from fhir_server.fhirpath.model import Model, root
 from fhir_server.fhirpath.parser import parse
@@ -105,7 +105,9 @@ def _evaluation(
         while resource.parent is not None:
             resource = resource.parent
     items: list[Item] = [] if element is None else [element]
-    return Evaluation(environment, items, resource, root_resource or resource, environment.steps)
+    steps = environment.steps
+    pause = 0 if environment.expired is None else max(0, steps - STEPS_BETWEEN_LOOKS)
+    return Evaluation(environment, items, resource, root_resource or resource, steps, pause, {})
 
 
 def _too_deep() -> FhirPathTooCostly:

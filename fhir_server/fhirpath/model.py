@@ -19,10 +19,10 @@ Step = tuple[str, str, str]
 
 Json = dict[str, Any]
 
-_RESOURCES: Final = frozenset({"Resource", "DomainResource"})
-"""Types whose values say themselves what they are."""
-_UNTOLD: Final = ""
+_UNKNOWN: Final = ""
 """The type of what the definitions do not know: JSON's own class decides."""
+UNTOLD: Final = frozenset({"Resource", "DomainResource", _UNKNOWN})
+"""Types whose values say themselves what they are."""
 _JSON_TYPES: Final = {bool: "boolean", int: "integer", Decimal: "decimal", dict: "Base"}
 
 
@@ -40,7 +40,7 @@ class Steps(dict[str, tuple[Step, ...]]):
 
     def _find(self, parent: str) -> tuple[Step, ...]:
         if parent not in self._elements.types:
-            return ((self.name, _UNTOLD, f"_{self.name}"),)
+            return ((self.name, _UNKNOWN, f"_{self.name}"),)
         element = self._elements.child(parent, self.name)
         if element is None:
             return ()
@@ -96,9 +96,9 @@ class Model:
             member = key.removeprefix("_")
             if member == "resourceType" or (member != key and member in holder):
                 continue
-            kind = names[member].type_of(member) if member in names else _UNTOLD
+            kind = names[member].type_of(member) if member in names else _UNKNOWN
             beside = f"_{member}" if not kind or self.is_primitive(kind) else ""
-            collect(found, element, holder, (member, kind or _UNTOLD, beside))
+            collect(found, element, holder, (member, kind or _UNKNOWN, beside))
         yield from found  # type: ignore[misc] # collect only adds elements
 
     def _keys(self, type_: str) -> Mapping[str, Any]:
@@ -128,7 +128,7 @@ def collect(found: list[Item], parent: Element, holder: Json, step: Step) -> Non
 
 
 def _type(kind: str, value: Any) -> str:
-    if kind in _RESOURCES or (not kind and type(value) is dict and "resourceType" in value):
+    if (kind and kind in UNTOLD) or (not kind and type(value) is dict and "resourceType" in value):
         return _resource_type(value)
     return kind or _JSON_TYPES.get(type(value), "string")
 

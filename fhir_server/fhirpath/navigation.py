@@ -11,13 +11,17 @@ from typing import Any
 
 from fhir_server.fhirpath.evaluation import Evaluation
 from fhir_server.fhirpath.items import Element, Item, TypeInfo
-from fhir_server.fhirpath.model import Ancestry, Json, Steps, collect
+from fhir_server.fhirpath.model import UNTOLD, Ancestry, Json, Steps, collect
 from fhir_server.fhirpath.quantity import Quantity
 
 Many = Callable[[Evaluation, list[Item]], list[Item]]
 """A compiled expression. It never changes a list it is given, nor one it has given away."""
 Scalar = Callable[[Evaluation, list[Item]], Any]
 """One that never has more than one result: a System value, or None for empty."""
+
+
+_FEW = 16
+"""Items that are not worth counting."""
 
 
 def focus(_: Evaluation, items: list[Item]) -> list[Item]:
@@ -31,21 +35,36 @@ def path(source: Many, steps: list[Steps]) -> Many:
     def run(evaluation: Evaluation, items: list[Item]) -> list[Item]:
         items = source(evaluation, items)
         for named in steps:
-            found: list[Item] = []
-            for item in items:
-                if type(item) is Element:
-                    value = item.value
-                    holder = value if type(value) is dict else item.beside
-                    if type(holder) is not dict:
-                        continue
-                    for step in named[item.type]:
-                        _take(found, item, holder, step)
-                else:
-                    found += _part(item, named.name)
-            items = found
+            items = _below(items, named)
+            if len(items) > _FEW:
+                evaluation.spend(len(items))
         return items
 
     return run
+
+
+def _below(items: list[Item], steps: Steps) -> list[Item]:
+    found: list[Item] = []
+    for item in items:
+        if type(item) is not Element:
+            found += _part(item, steps.name)
+            continue
+        holder = item.value if type(item.value) is dict else item.beside
+        if type(holder) is not dict:
+            continue
+        for key, kind, beside in steps[item.type]:
+            value = holder.get(key)
+            if beside in holder or (value is not None and kind in UNTOLD):
+                collect(found, item, holder, (key, kind, beside))
+            elif type(value) is list:
+                found += [
+                    Element(each, kind, None, item, key, index)
+                    for index, each in enumerate(value)
+                    if each is not None
+                ]
+            elif value is not None:
+                found.append(Element(value, kind, None, item, key))
+    return found
 
 
 def of_type(source: Many, kinds: Ancestry) -> Many:
@@ -77,29 +96,6 @@ def present(source: Many, steps: Steps) -> Callable[[Evaluation, list[Item]], bo
         return False
 
     return run
-
-
-def _take(found: list[Item], parent: Element, holder: Json, step: tuple[str, str, str]) -> None:
-    key, kind, beside = step
-    value = holder.get(key)
-    if value is None:
-        if not beside or beside not in holder:
-            return
-    elif type(value) is dict:
-        if kind and kind != "Resource":
-            found.append(Element(value, kind, None, parent, key))
-            return
-    elif kind and kind != "Resource" and beside not in holder:
-        if type(value) is not list:
-            found.append(Element(value, kind, None, parent, key))
-        else:
-            found += [
-                Element(each, kind, None, parent, key, index)
-                for index, each in enumerate(value)
-                if each is not None
-            ]
-        return
-    collect(found, parent, holder, step)
 
 
 def _has(item: Element, holder: Json, step: tuple[str, str, str]) -> bool:

@@ -12,16 +12,17 @@ or back references: such patterns are refused by name.
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 from fhir_server.fhirpath.errors import Unfit
 
-_LONGEST_PATTERN = 10_000
+_LONGEST_PATTERN = 2_000
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
 def matcher(pattern: str, *, whole: bool = False) -> Callable[[str], bool]:
     """Whether a text has a match, or is one; a dot is any character, also a line's end.
 
@@ -54,10 +55,12 @@ def replace_matches(text: str, pattern: str, substitution: str) -> str:
         raise Unfit("the substitution names a group that the pattern has not") from None
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _compiled(pattern: str) -> Any:
-    import re2  # type: ignore[import-untyped] # noqa: PLC0415 - it has no types; rarely needed
-
+    try:
+        re2 = import_module("re2")  # rarely needed, and it has no types
+    except ModuleNotFoundError:
+        raise Unfit("replaceMatches() needs the library google-re2") from None
     options = re2.Options()
     options.dot_nl = True
     options.log_errors = False

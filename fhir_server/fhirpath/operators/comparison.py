@@ -11,17 +11,15 @@ from fhir_server.fhirpath import quantity, temporal
 from fhir_server.fhirpath.errors import Unfit
 from fhir_server.fhirpath.items import Element, Item, type_name
 from fhir_server.fhirpath.operators.equality import as_quantities
-from fhir_server.fhirpath.singletons import QUANTITIES
+from fhir_server.fhirpath.singletons import QUANTITIES, Number
 from fhir_server.fhirpath.temporal import Date, DateTime, Time
 
 
 def compare(left: Item, right: Item) -> int | None:
     """-1, 0 or 1; None when there is no answer. Unfit when the types have no order."""
-    kinds = {type(left), type(right)}
-    if kinds <= _PLAIN_NUMBERS or kinds == _STRINGS:
-        return (left > right) - (left < right)  # type: ignore[operator] # two of one kind
-    if kinds <= _MOMENTS or kinds == _TIMES:
-        return temporal.compare(left, right)  # type: ignore[arg-type] # likewise
+    kind, other_kind = _ORDERED.get(type(left)), _ORDERED.get(type(right))
+    if kind is other_kind and kind is not None:
+        return kind(left, right)
     one, other = as_quantities(left, right)
     if one is None or other is None:
         if _is_unmeasured(left) or _is_unmeasured(right):
@@ -35,10 +33,27 @@ def _is_unmeasured(item: Item) -> bool:
     return isinstance(item, Element) and item.type in QUANTITIES
 
 
-_PLAIN_NUMBERS: Final[set[type]] = {int, Decimal}
-_STRINGS: Final[set[type]] = {str}
-_MOMENTS: Final[set[type]] = {Date, DateTime}
-_TIMES: Final[set[type]] = {Time}
+def _of_numbers(left: Number, right: Number) -> int:
+    return (left > right) - (left < right)
+
+
+def _of_strings(left: str, right: str) -> int:
+    return (left > right) - (left < right)
+
+
+def _of_times(left: Time, right: Time) -> int | None:
+    return temporal.compare(left, right)
+
+
+_ORDERED: Final[Mapping[type, Callable[[Any, Any], int | None]]] = {
+    int: _of_numbers,
+    Decimal: _of_numbers,
+    str: _of_strings,
+    Date: temporal.compare,
+    DateTime: temporal.compare,
+    Time: _of_times,
+}
+"""How values of a class are ordered; only those that share a way have an order."""
 
 
 def _comparison(holds: Callable[[int], bool]) -> Callable[[Any, Any], bool | None]:

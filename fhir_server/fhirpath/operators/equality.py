@@ -13,7 +13,7 @@ from typing import Any, Final, TypeGuard
 
 from fhir_server.fhirpath import quantity, temporal
 from fhir_server.fhirpath.items import Element, Item, TypeInfo
-from fhir_server.fhirpath.quantity import Quantity
+from fhir_server.fhirpath.quantity import DIGITS, Quantity
 from fhir_server.fhirpath.singletons import system
 from fhir_server.fhirpath.temporal import Date, DateTime, Time
 
@@ -134,15 +134,20 @@ def _key(item: Item) -> Hashable:
         return temporal.key(value)
     if isinstance(value, Quantity):
         return quantity.key(value)
-    if isinstance(value, Element):
-        return _frozen(value.value)
-    return value
+    return _frozen(value.value if isinstance(value, Element) else value)
 
 
 def _frozen(value: Any) -> Hashable:
+    if isinstance(value, str):
+        return value
     if isinstance(value, dict):
         return frozenset((name, _frozen(each)) for name, each in value.items())
-    return tuple(_frozen(each) for each in value) if isinstance(value, list) else value
+    if isinstance(value, list):
+        return tuple(_frozen(each) for each in value)
+    if _is_number(value):
+        # Numbers are told apart by their hash alone: a text's hash nobody can foresee.
+        return "number", str(DIGITS.plus(Decimal(value)).normalize(DIGITS))
+    return value  # type: ignore[no-any-return] # a Boolean, a type or nothing
 
 
 def _quantity(value: Item) -> Quantity | None:

@@ -1,6 +1,7 @@
 """Expressions as a whole: what they are given, what they give, and what they refuse."""
 
 import time
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -116,6 +117,8 @@ BIG = {
         "(1|2|3|4|5|6|7|8|9).aggregate($total.combine($total).combine($total), descendants())",
         "descendants().all(%context.descendants().all(true))",
         "descendants().select(%context.descendants().linkId.distinct().count())",
+        "descendants().linkId ~ descendants().linkId.trace('x')",
+        "item.where(%context.item.item.linkId = 'x')",
     ],
 )
 def test_what_never_ends_is_ended(text: str) -> None:
@@ -126,11 +129,43 @@ def test_what_never_ends_is_ended(text: str) -> None:
     assert time.process_time() - begin < 5
 
 
+def test_an_evaluation_ends_when_the_time_of_its_caller_is_up() -> None:
+    asked = []
+
+    def expired() -> bool:
+        asked.append(True)
+        return len(asked) > 2
+
+    with pytest.raises(FhirPathTooCostly) as caught:
+        evaluate("1.repeat($this + 1)", environment=Environment(expired=expired))
+    assert "more time than there is" in caught.value.message
+    assert len(asked) == 3
+
+
+def test_what_is_the_same_for_every_item_is_found_once() -> None:
+    many: dict[str, Any] = {"resourceType": "Patient"}
+    many["contained"] = [{"resourceType": "Basic", "id": str(i)} for i in range(500)]
+    many["generalPractitioner"] = [{"reference": f"#{i}"} for i in range(500)]
+    unused = "contained.where(('#' + id in %resource.descendants().reference).not()).id"
+    assert evaluate(unused, many, Environment(steps=400_000)) == []
+    many["generalPractitioner"].pop()
+    assert evaluate(unused, many) == ["499"]
+    of_each = (
+        "contained.select($this.descendants().count() + %resource.contained.count()).distinct()"
+    )
+    assert evaluate(of_each, many) == [501]
+    nested = "contained.take(2).select(%resource.descendants().where($this = %context.id).count())"
+    assert evaluate(nested, {**many, "id": "0"}) == [2, 2]
+
+
 def test_thousands_of_items_are_distinct_in_linear_time() -> None:
     many = {"resourceType": "Questionnaire", "item": [{"linkId": str(i)} for i in range(20_000)]}
     begin = time.process_time()
     assert evaluate("descendants().linkId.isDistinct()", many) == [True]
     assert evaluate("(item | item).count()", many) == [20_000]
+    same_hash = [{"valueDecimal": Decimal(i * (2**61 - 1)), "url": "u"} for i in range(5_000)]
+    numbers = {"resourceType": "Basic", "extension": same_hash}
+    assert evaluate("extension.value.distinct().count()", numbers) == [5_000]
     assert time.process_time() - begin < 3
 
 
