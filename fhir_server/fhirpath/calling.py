@@ -4,6 +4,7 @@ http://hl7.org/fhirpath/N1/#functions
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from fhir_server.fhirpath import code, singletons
@@ -104,7 +105,7 @@ def _of_value(
     row: Function, source: Code, arguments: Arguments, position: int
 ) -> Callable[..., Any]:
     run = row.run
-    subject = code.view(source, VIEWS[row.input], position)
+    subject = _VALUES.get(row.input, partial(code.view, kind=VIEWS[row.input]))(source, position)
     readers = [_reader(kind, argument, position) for kind, argument in arguments]
     nothing: Any = [] if row.result is Result.ITEMS else None
 
@@ -123,9 +124,13 @@ def _of_value(
     return compiled
 
 
+_VALUES: Final = {Kind.VALUE: code.value, Kind.BOOLEAN: code.truth}
+"""Kinds that are got without a list around them, where there is none."""
+
+
 def _reader(kind: Kind, argument: Any, position: int) -> Scalar:
     if kind in LAMBDAS:
         return lambda _, __: argument
     if kind is Kind.COLLECTION:
         return argument.many  # type: ignore[no-any-return] # a Code
-    return code.view(argument, VIEWS[kind], position)
+    return code.view(argument, position, VIEWS[kind])

@@ -61,7 +61,7 @@ def value(code: Code, position: int) -> Scalar:
     return code.scalar or _view(code.many, singletons.single, position)
 
 
-def view(code: Code, kind: Callable[[list[Item]], Any], position: int) -> Scalar:
+def view(code: Code, position: int, kind: Callable[[list[Item]], Any]) -> Scalar:
     """The only value, of a kind."""
     if code.constant is not None:
         with suppress(Unfit):  # told when it is evaluated, which may be never

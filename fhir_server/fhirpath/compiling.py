@@ -141,7 +141,7 @@ class Compiler:
         if operator == "&":
             return code.of_scalar(_concatenation(left, right, position))
         if operator in _ON_NUMBERS:
-            sides = code.view(left, number, position), code.view(right, number, position)
+            sides = code.view(left, position, number), code.view(right, position, number)
             return code.of_scalar(_on_values(_ON_NUMBERS[operator], *sides, position))
         sides = code.value(left, position), code.value(right, position)
         run = _on_values(_ON_VALUES[operator], *sides, position)
@@ -303,7 +303,7 @@ def _on_values(
 
 
 def _concatenation(left: Code, right: Code, position: int) -> Callable[..., Any]:
-    ours, theirs = code.view(left, string, position), code.view(right, string, position)
+    ours, theirs = code.view(left, position, string), code.view(right, position, string)
     return code.guarded(
         lambda evaluation, items: concatenate(ours(evaluation, items), theirs(evaluation, items)),
         position,

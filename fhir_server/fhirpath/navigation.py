@@ -7,6 +7,7 @@ array with gaps) is done inline; all else by `model.collect`.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from fhir_server.fhirpath.evaluation import Evaluation
@@ -31,6 +32,8 @@ def focus(_: Evaluation, items: list[Item]) -> list[Item]:
 
 def path(source: Many, steps: list[Steps]) -> Many:
     """`source.a.b.c`."""
+    if source is focus and len(steps) == 1:
+        return partial(_step, steps[0])
 
     def run(evaluation: Evaluation, items: list[Item]) -> list[Item]:
         items = source(evaluation, items)
@@ -41,6 +44,14 @@ def path(source: Many, steps: list[Steps]) -> Many:
         return items
 
     return run
+
+
+def _step(steps: Steps, evaluation: Evaluation, items: list[Item]) -> list[Item]:
+    """A path of one name."""
+    found = _below(items, steps)
+    if len(found) > _FEW:
+        evaluation.spend(len(found))
+    return found
 
 
 def _below(items: list[Item], steps: Steps) -> list[Item]:

@@ -31,7 +31,7 @@ class Date:
     fields: Fields
     """Year, month, day; one to three of them."""
 
-    most: ClassVar[int] = 3
+    offset: ClassVar[int | None] = None
 
     def __str__(self) -> str:
         return _joined("-", self.fields)
@@ -43,8 +43,6 @@ class DateTime:
     """Year, month, day, hour, minute, second; one to six of them."""
     offset: int | None = None
     """Minutes east of UTC; None where no zone is given."""
-
-    most: ClassVar[int] = 6
 
     def __str__(self) -> str:
         text = _joined("-", self.fields[:HOUR])
@@ -58,7 +56,7 @@ class Time:
     fields: Fields
     """Hour, minute, second; one to three of them."""
 
-    most: ClassVar[int] = 3
+    offset: ClassVar[int | None] = None
 
     def __str__(self) -> str:
         return _joined(":", self.fields)
@@ -104,20 +102,19 @@ def compare(left: Temporal, right: Temporal) -> int | None:
     A Date is compared with a DateTime as a DateTime of its precision; TypeError for a Time
     with either.
     """
-    if isinstance(left, Time) is not isinstance(right, Time):
+    if (type(left) is Time) is not (type(right) is Time):
         raise TypeError("a time of day is neither before nor after a date")
-    zones = getattr(left, "offset", None), getattr(right, "offset", None)
-    if zones[0] == zones[1]:
+    ours, theirs = left.offset, right.offset
+    if ours == theirs:
         return _compare_fields(left.fields, right.fields)
-    if zones[0] is None or zones[1] is None:
+    if ours is None or theirs is None:
         return _compare_moments(left, right)
-    return _compare_fields(_in_utc(left.fields, zones[0]), _in_utc(right.fields, zones[1]))
+    return _compare_fields(_in_utc(left.fields, ours), _in_utc(right.fields, theirs))
 
 
 def key(value: Temporal) -> Fields:
     """Equal for values that are equal, wherever their zones are."""
-    offset = getattr(value, "offset", None)
-    return value.fields if offset is None else _in_utc(value.fields, offset)
+    return value.fields if value.offset is None else _in_utc(value.fields, value.offset)
 
 
 def offset_text(offset: int | None) -> str:
@@ -160,8 +157,7 @@ def milliseconds(second: int | Decimal, digit: str) -> Decimal:
 
 
 def _zone(value: Date | DateTime, hours: int) -> int:
-    offset = value.offset if isinstance(value, DateTime) else None
-    return hours * 60 if offset is None else offset
+    return hours * 60 if value.offset is None else value.offset
 
 
 def _compare_fields(left: Fields, right: Fields) -> int | None:

@@ -22,7 +22,10 @@ def extension(items: list[Item], url: str | None) -> list[Item]:
 
 def has_value(items: list[Item]) -> bool:
     """Whether there is one item, a primitive with a value."""
-    return len(items) == 1 and _value(items[0]) is not None
+    if len(items) != 1:
+        return False
+    value = items[0].value if type(items[0]) is Element else items[0]
+    return value is not None and type(value) not in {dict, list}
 
 
 def get_value(items: list[Item]) -> Item | None:
