@@ -84,6 +84,10 @@ class Repository:
         with _in_time(_SEARCH):
             return await self.store.find_ids(plan)
 
+    async def find_keys(self, plan: Plan, low: bytes, high: bytes) -> Sequence[bytes]:
+        with _in_time(_SEARCH):
+            return await self.store.find_keys(plan, low, high)
+
     async def count(self, plan: Plan, cap: int | None = None) -> tuple[int, bool]:
         with _in_time(_SEARCH):
             return await self.store.count(plan, cap)

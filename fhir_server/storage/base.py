@@ -115,6 +115,14 @@ class Store(Protocol):
         """Ids of the matches, at most `plan.limit`, in the plan's order."""
         ...
 
+    async def find_keys(self, plan: Plan, low: bytes, high: bytes) -> Sequence[bytes]:
+        """The keys in [low, high) that the matches carry, each once, in their order.
+
+        Of all matches, whatever `after` says. When there are more than `plan.limit` such keys,
+        they are any of them, of that number.
+        """
+        ...
+
     async def count(self, plan: Plan, cap: int | None = None) -> tuple[int, bool]:
         """All matches, whatever `limit` and `after` say, no further than `cap`; True if exact."""
         ...

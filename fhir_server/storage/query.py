@@ -93,6 +93,18 @@ Driver = KeyIs | KeyIn | DriverIs | IntervalIs | IdIs | UpdatedIn
 Test = Driver | Not | AnyOf | AllOf
 
 
+_MOST_TERMS_OF_SHORT: Final = 64
+
+
+def is_short(driver: Driver | None) -> bool:
+    """Whether it has few terms, so that what is known of it may be remembered."""
+    match driver:
+        case KeyIs(terms) | DriverIs(terms) | IdIs(terms):
+            return len(terms) <= _MOST_TERMS_OF_SHORT
+        case _:
+            return True
+
+
 class By(Enum):
     ORDINAL = "ordinal"
     START = "start"

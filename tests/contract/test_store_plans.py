@@ -7,9 +7,9 @@ import pytest
 
 from fhir_server.storage.base import Store
 from fhir_server.storage.query import Plan
-from fhir_server.storage.versions import Change, HistoryPosition
+from fhir_server.storage.versions import KEY_BYTES, Change, HistoryPosition
 from tests.support.oracle import Oracle
-from tests.support.random_versions import IDS, TYPES, Writing, random_plan, random_terms
+from tests.support.random_versions import BYTE_KEYS, IDS, TYPES, Writing, random_plan, random_terms
 
 pytestmark = pytest.mark.anyio
 
@@ -40,6 +40,31 @@ async def pages_agree(store: Store, oracle: Oracle, plan: Plan) -> None:
         plan = replace(plan, after=expected.next)
 
 
+async def keys_agree(store: Store, oracle: Oracle, plan: Plan, random: Random) -> None:
+    """All keys in a range when there are as many as the limit at most; else some, of that number.
+
+    The range is that of one key, of a common beginning, or any.
+    """
+    low, high = sorted(random.choices(BYTE_KEYS, k=2))
+    high = random.choice(
+        (high, _following(low, KEY_BYTES), _following(low, 5), b"\xff" * KEY_BYTES)
+    )
+    for limit in (0, 1, 3, 1000):
+        found = await store.find_keys(replace(plan, limit=limit), low, high)
+        expected = oracle.find_keys(plan, low, high)
+        assert list(found) == sorted(set(found)), plan
+        assert len(found) == min(limit, len(expected)), plan
+        assert set(found) <= set(expected), plan
+
+
+def _following(key: bytes, common: int) -> bytes:
+    """What follows all keys that have this beginning of the key; the last key when none does."""
+    following = int.from_bytes(key[:common]) + 1
+    if following == 256**common:
+        return b"\xff" * KEY_BYTES
+    return following.to_bytes(common) + bytes(KEY_BYTES - common)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_random_plans_find_what_the_oracle_finds(store: Store, seed: int) -> None:
     random = Random(seed)
@@ -48,6 +73,7 @@ async def test_random_plans_find_what_the_oracle_finds(store: Store, seed: int) 
         plan = random_plan(random)
         await pages_agree(store, oracle, plan)
         assert list(await store.find_ids(plan)) == list(oracle.find_ids(plan)), plan
+        await keys_agree(store, oracle, plan, random)
         cap = random.choice((None, 0, 1, 5, 1000))
         assert await store.count(plan, cap) == oracle.count(plan, cap), plan
 

@@ -112,6 +112,11 @@ class Oracle:
     def find_ids(self, plan: Plan) -> Sequence[str]:
         return [version.id for version in self.find(plan).versions]
 
+    def find_keys(self, plan: Plan, low: bytes, high: bytes) -> Sequence[bytes]:
+        """All of them, whatever the limit."""
+        carried = {key for row in self._matching(plan) for key in row.terms.keys}
+        return sorted(key for key in carried if isinstance(key, bytes) and low <= key < high)
+
     def count(self, plan: Plan, cap: int | None = None) -> tuple[int, bool]:
         number = len(self._matching(plan))
         return (number, True) if cap is None or number <= cap else (cap, False)

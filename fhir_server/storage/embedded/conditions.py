@@ -11,7 +11,12 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, cast
 
-from fhir_server.storage.embedded.packing import SPAN_BYTES, integer_bytes, number_bytes
+from fhir_server.storage.embedded.packing import (
+    SPAN_BYTES,
+    integer_bytes,
+    number_bytes,
+    shared_beginning,
+)
 from fhir_server.storage.query import (
     AllOf,
     AnyOf,
@@ -157,22 +162,9 @@ def _key_is(test: KeyIs, y: int) -> Sql:
 
 def _key_in(test: KeyIn, _: int) -> Sql:
     if isinstance(test.low, bytes) and isinstance(test.high, bytes):
-        shared = _shared(test.low, _before(test.high))
+        shared = shared_beginning(test.low, test.high)
         return Sql(_KEY_IN_ROW, (shared, shared, test.low, test.low, test.high))
     return Sql(_TEXT_IN_ROW, (test.low, test.high))
-
-
-def _before(key: bytes) -> bytes:
-    """The greatest key of the same length that is less; the least one stays as it is."""
-    return max(int.from_bytes(key) - 1, 0).to_bytes(len(key))
-
-
-def _shared(one: bytes, other: bytes) -> bytes:
-    """The beginning that both have."""
-    for at, (left, right) in enumerate(zip(one, other, strict=True)):
-        if left != right:
-            return one[:at]
-    return one
 
 
 def _driver_is(test: DriverIs, y: int) -> Sql:

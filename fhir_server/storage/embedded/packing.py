@@ -82,6 +82,32 @@ def rows(packed: Packed) -> Rows:
     return Rows(frozenset(keys), frozenset(texts), started, frozenset(spans))
 
 
+def keys_between(packed: bytes, low: bytes, high: bytes, shared: bytes) -> list[bytes]:
+    """The keys in [low, high), of those that a version has; all of these begin with `shared`."""
+    found: list[bytes] = []
+    at = packed.find(shared)
+    while at >= 0:
+        if at % KEY_BYTES:  # not the beginning of a key
+            at = packed.find(shared, at + 1)
+            continue
+        key = packed[at : at + KEY_BYTES]
+        if not key or key >= high:
+            break
+        if key >= low:
+            found.append(key)
+        at = packed.find(shared, at + KEY_BYTES)
+    return found
+
+
+def shared_beginning(low: bytes, high: bytes) -> bytes:
+    """What all keys in [low, high) begin with; the two are of one length."""
+    last = max(int.from_bytes(high) - 1, 0).to_bytes(len(high))
+    for at, (left, right) in enumerate(zip(low, last, strict=True)):
+        if left != right:
+            return low[:at]
+    return low
+
+
 def integer_bytes(value: int) -> bytes:
     """Eight bytes in the order of signed 64-bit integers."""
     return (int.from_bytes(_pack_integer(value)) ^ _SIGN).to_bytes(8)

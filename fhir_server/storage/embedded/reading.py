@@ -8,12 +8,14 @@ time is up it is interrupted there too: no query outlives its deadline or its ca
 
 import asyncio
 import queue
+import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from fhir_server.storage.base import DeadlineExceeded
 from fhir_server.storage.embedded.conditions import Sql
-from fhir_server.storage.embedded.timed import Deadline, Row, Timed
+from fhir_server.storage.embedded.timed import Deadline, Gather, Row, T, Timed
 
 _LOOP_SECONDS = 0.001
 _LOOP_STEPS = 100
@@ -56,17 +58,22 @@ class Readers:
 
     async def rows(self, statement: Sql) -> list[Row]:
         """All rows of a query; DeadlineExceeded when its time is up."""
+        return await self.gathered(statement, sqlite3.Cursor.fetchall)
+
+    async def gathered(self, statement: Sql, gather: Gather[T]) -> T:
+        """What is gathered from the rows of a query, perhaps in a thread and more than once."""
         now = time.monotonic()
         form = statement.text
         if self._may_try(form):
             try:
-                rows = self.here.rows(statement, Deadline(now + min(_LOOP_SECONDS, self._seconds)))
+                soon = Deadline(now + min(_LOOP_SECONDS, self._seconds))
+                found = self.here.gathered(statement, soon, gather)
             except DeadlineExceeded:
                 self._was_slow(form)
             else:
                 self._slow.pop(form, None)
-                return rows
-        return await self._elsewhere(statement, Deadline(now + self._seconds))
+                return found
+        return await self._elsewhere(statement, Deadline(now + self._seconds), gather)
 
     def close(self) -> None:
         for timed in self._there:
@@ -92,17 +99,18 @@ class Readers:
         slow.spared = slow.next
         slow.next = min(2 * slow.next, _MOST_SPARED)
 
-    async def _elsewhere(self, statement: Sql, deadline: Deadline) -> list[Row]:
+    async def _elsewhere(self, statement: Sql, deadline: Deadline, gather: Gather[T]) -> T:
         loop = asyncio.get_running_loop()
+        run = partial(self._gathered, statement, deadline, gather)
         try:
-            return await loop.run_in_executor(self._threads, self._rows, statement, deadline)
+            return await loop.run_in_executor(self._threads, run)
         except asyncio.CancelledError:
             deadline.cancel()
             raise
 
-    def _rows(self, statement: Sql, deadline: Deadline) -> list[Row]:
+    def _gathered(self, statement: Sql, deadline: Deadline, gather: Gather[T]) -> T:
         timed = self._idle.get()
         try:
-            return timed.rows(statement, deadline)
+            return timed.gathered(statement, deadline, gather)
         finally:
             self._idle.put(timed)

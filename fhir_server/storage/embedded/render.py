@@ -75,15 +75,28 @@ def matches(plan: Plan, y: int, columns: str) -> Sql:
 
 def counted(plan: Plan, y: int, most: int) -> Sql:
     """Count the matches whatever `after` says, no further than `most` (negative: all)."""
+    return sql(
+        Sql("SELECT count(*) FROM ("),
+        _of_every_match(plan, y),
+        Sql(" LIMIT ?)", (most,)),
+    )
+
+
+def keys_of(plan: Plan, y: int) -> Sql:
+    """Select the packed keys of the matches, in no order and whatever `after` says."""
+    return _of_every_match(plan, y, "r.keys")
+
+
+def _of_every_match(plan: Plan, y: int, columns: str = "") -> Sql:
+    """Without columns, a 1 for each match, which may be had without looking at `r`."""
     source = _source(plan.drive, y, By.ORDINAL)
     tests = [*source.of_row, *(condition(test, y) for test in plan.tests)]
     return sql(
-        Sql("SELECT count(*) FROM (SELECT 1 FROM "),
+        Sql(f"SELECT {columns or '1'} FROM "),
         source.lead,
-        *([_JOIN] if source.leads and tests else []),
+        *([_JOIN] if source.leads and (columns or tests) else []),
         Sql(" WHERE "),
         every([source.where, *_window(source, *source.window), *tests]),
-        Sql(" LIMIT ?)", (most,)),
     )
 
 

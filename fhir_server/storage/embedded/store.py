@@ -24,13 +24,14 @@ from fhir_server.storage.base import DeadlineExceeded, Facts
 from fhir_server.storage.embedded import changes as writes
 from fhir_server.storage.embedded import history, schema
 from fhir_server.storage.embedded.conditions import Sql, among, sql
+from fhir_server.storage.embedded.packing import keys_between, shared_beginning
 from fhir_server.storage.embedded.reading import Readers
-from fhir_server.storage.embedded.render import VERSION_COLUMNS, counted, matches
+from fhir_server.storage.embedded.render import VERSION_COLUMNS, counted, keys_of, matches
 from fhir_server.storage.embedded.timed import Row
 from fhir_server.storage.embedded.transaction import Transaction
 from fhir_server.storage.embedded.types import TypeNumbers
 from fhir_server.storage.embedded.writer import Writer
-from fhir_server.storage.query import By, Driver, Guard, Plan
+from fhir_server.storage.query import By, Driver, Guard, Plan, is_short
 from fhir_server.storage.versions import Change, HistoryPosition, Page, Position, Version
 
 _GUARD_SECONDS = 5.0
@@ -153,6 +154,23 @@ class EmbeddedStore:
             return []
         return [id_ for (id_,) in await self._matching(matches(plan, y, "r.id"))]
 
+    async def find_keys(self, plan: Plan, low: bytes, high: bytes) -> Sequence[bytes]:
+        y = self._number(plan.type)
+        if y is None or plan.limit < 1:
+            return []
+        shared = shared_beginning(low, high)
+
+        def gather(cursor: sqlite3.Cursor) -> list[bytes]:
+            found: set[bytes] = set()
+            for (packed,) in cursor:
+                found.update(keys_between(packed, low, high, shared))
+                if len(found) >= plan.limit:
+                    break
+            return sorted(found)[: plan.limit]
+
+        await self._settled()
+        return await self._readers.gathered(keys_of(plan, y), gather)
+
     async def count(self, plan: Plan, cap: int | None = None) -> tuple[int, bool]:
         y = self._number(plan.type)
         if y is None:
@@ -170,9 +188,10 @@ class EmbeddedStore:
         if y is None:
             return 0
         ((number,),) = await self._matching(counted(Plan(type_, driver), y, _ESTIMATE_MOST))
-        if len(self._estimates) >= _ESTIMATES:
-            self._estimates.clear()
-        self._estimates[type_, driver] = (now + _ESTIMATE_SECONDS, number)
+        if is_short(driver):
+            if len(self._estimates) >= _ESTIMATES:
+                self._estimates.clear()
+            self._estimates[type_, driver] = (now + _ESTIMATE_SECONDS, number)
         return int(number)
 
     async def scan(self, type_: str, after: str = "", limit: int = 1000) -> Sequence[Version]:
@@ -194,7 +213,12 @@ class EmbeddedStore:
         return await self._writer.run(lambda transaction: writes.purge(transaction, type_, id_))
 
     async def _matching(self, statement: Sql) -> Sequence[Row]:
-        """Rows of a plan, once the indexes show all that was acknowledged before."""
+        """Rows of a plan."""
+        await self._settled()
+        return await self._readers.rows(statement)
+
+    async def _settled(self) -> None:
+        """Wait until the indexes show all that was acknowledged before."""
         self._writer.asked()
         if self._readers.here.row(_PUT_OFF, ()) is not None:
             try:
@@ -202,7 +226,6 @@ class EmbeddedStore:
                     await self._writer.run(_only_index)
             except TimeoutError:
                 raise DeadlineExceeded from None
-        return await self._readers.rows(statement)
 
     def _number(self, type_: str) -> int | None:
         return self._types.number(self._readers.here.connection, type_)

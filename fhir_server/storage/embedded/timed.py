@@ -3,14 +3,17 @@
 import math
 import sqlite3
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from fhir_server.storage.base import DeadlineExceeded, StoreError
 from fhir_server.storage.embedded.conditions import Sql
 from fhir_server.storage.embedded.schema import connect
 
+T = TypeVar("T")
 Row = Sequence[Any]
+Gather = Callable[[sqlite3.Cursor], T]
+"""Makes of rows, as they come, what is wanted of them."""
 
 
 class Deadline:
@@ -42,11 +45,15 @@ class Timed:
 
     def rows(self, statement: Sql, deadline: Deadline) -> list[Row]:
         """All rows; DeadlineExceeded when the time is up."""
+        return self.gathered(statement, deadline, sqlite3.Cursor.fetchall)
+
+    def gathered(self, statement: Sql, deadline: Deadline, gather: Gather[T]) -> T:
+        """What is gathered from the rows; DeadlineExceeded when the time is up."""
         if deadline.passed:
             raise DeadlineExceeded
         self._deadline = deadline
         try:
-            return self.connection.execute(*statement).fetchall()
+            return gather(self.connection.execute(*statement))
         except sqlite3.Error as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
                 raise DeadlineExceeded from error

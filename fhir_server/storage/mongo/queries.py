@@ -10,14 +10,16 @@ from fhir_server.storage.mongo.contents import Contents
 from fhir_server.storage.mongo.documents import PROJECTION, version_of
 from fhir_server.storage.mongo.indexes import Collections
 from fhir_server.storage.mongo.render import filter_of, hint_of, position_of, sort_of
-from fhir_server.storage.mongo.topology import Document, Session
-from fhir_server.storage.query import Driver, Guard, Order, Plan
+from fhir_server.storage.mongo.topology import Cursor, Document, Session
+from fhir_server.storage.query import Driver, Guard, Order, Plan, is_short
 from fhir_server.storage.versions import Page
 
 ESTIMATE_CAP = 1000
 _ESTIMATE_AGE = 5_000
 _ESTIMATES_KEPT = 10_000
 _BAD_VALUE = 2
+_KEYS_AT_ONCE = 1000
+"""Documents whose keys are looked at before others get their turn."""
 
 
 class Queries:
@@ -44,6 +46,19 @@ class Queries:
         documents = await self._find(plan, {"_id": 1}, plan.limit, session)
         return [document["_id"] for document in documents]
 
+    async def find_keys(self, plan: Plan, low: bytes, high: bytes) -> Sequence[bytes]:
+        if plan.limit < 1:
+            return []
+        collection = self._collections.current(plan.type)
+        cursor = collection.find(filter_of(plan, paged=False), {"_id": 0, "k": 1})
+        cursor = cursor.batch_size(_KEYS_AT_ONCE)
+        try:
+            return await _keys(cursor.clone().hint(hint_of(plan.drive)), low, high, plan.limit)
+        except OperationFailure as error:
+            if error.code != _BAD_VALUE:
+                raise
+        return await _keys(cursor, low, high, plan.limit)  # as in `_find`
+
     async def count(self, plan: Plan, cap: int | None = None) -> tuple[int, bool]:
         wanted = filter_of(plan, paged=False)
         collection = self._collections.current(plan.type)
@@ -58,7 +73,7 @@ class Queries:
         if until > now:
             return number
         number, _ = await self.count(Plan(type_, driver), ESTIMATE_CAP)
-        if number == ESTIMATE_CAP:
+        if number == ESTIMATE_CAP and is_short(driver):
             if len(self._estimates) >= _ESTIMATES_KEPT:
                 self._estimates.clear()
             self._estimates[type_, driver] = (number, now + _ESTIMATE_AGE)
@@ -86,3 +101,13 @@ class Queries:
             if error.code != _BAD_VALUE or session is not None:
                 raise
         return await cursor.to_list()  # another process is just making the indexes
+
+
+async def _keys(cursor: Cursor, low: bytes, high: bytes, most: int) -> list[bytes]:
+    found: set[bytes] = set()
+    async with cursor:
+        async for document in cursor:
+            found.update(key for key in document["k"] if type(key) is bytes and low <= key < high)
+            if len(found) >= most:
+                break
+    return sorted(found)[:most]

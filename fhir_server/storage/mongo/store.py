@@ -196,6 +196,10 @@ class MongoStore:
         return await self._queries.find_ids(plan)
 
     @in_time
+    async def find_keys(self, plan: Plan, low: bytes, high: bytes) -> Sequence[bytes]:
+        return await self._queries.find_keys(plan, low, high)
+
+    @in_time
     async def count(self, plan: Plan, cap: int | None = None) -> tuple[int, bool]:
         return await self._queries.count(plan, cap)
 

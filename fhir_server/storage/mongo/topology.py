@@ -22,6 +22,7 @@ from bson.errors import BSONError
 from pymongo import AsyncMongoClient, ReadPreference
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
 from pymongo.read_concern import ReadConcern
@@ -34,6 +35,7 @@ Client = AsyncMongoClient[Document]
 Collection = AsyncCollection[Document]
 Database = AsyncDatabase[Document]
 Session = AsyncClientSession
+Cursor = AsyncCursor[Document]
 
 DUPLICATE_KEY = 11000
 META = "store.meta"
