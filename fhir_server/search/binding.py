@@ -6,14 +6,17 @@ What nobody defined is refused by name, with the nearest names there are; lenien
 leaves it out and says so. A wrong value is always refused.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from typing import Final
 
 from fhir_server.definitions.search_parameters import SearchParameter
-from fhir_server.errors import UnknownParameter
+from fhir_server.errors import BadRequest, UnknownParameter
 from fhir_server.search.bound import Bound
 from fhir_server.search.catalog import STORED, Catalog
+from fhir_server.search.chaining import chained, listed, reverse_chained
 from fhir_server.search.clause import Clause, shown
+from fhir_server.search.joining import Criteria, Joining
 from fhir_server.search.modifiers import criterion_of, refusal
 from fhir_server.search.parameters import ready_parameter
 from fhir_server.search.planning import Criterion
@@ -23,8 +26,13 @@ from fhir_server.search.stored import stored_criterion
 from fhir_server.search.values.parameter import Context
 from fhir_server.search.values.table import VALUES
 
-_NOT_BUILT = frozenset({"_content", "_filter", "_has", "_list", "_query", "_text", "_type"})
+_NOT_BUILT = frozenset({"_content", "_filter", "_query", "_text", "_type"})
 """Parameters of the specification that no element stands behind."""
+_JOINS: Final[Mapping[str, Callable[[str, Clause, Joining], Criteria]]] = {
+    "_has": reverse_chained,
+    "_list": listed,
+}
+"""Parameters that other searches answer."""
 _MOST_NEAREST = 3
 _MOST_REMEMBERED = 2048
 """Criteria kept; many searches ask for the same codes and the same patients again."""
@@ -35,27 +43,30 @@ _LONGEST_REMEMBERED = 200
 class Binder:
     """Binds clauses of any type; what it makes of definitions is kept."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, most_joined: int) -> None:
+        """`most_joined` is how many resources one link of a chain may match."""
         self._catalog = catalog
+        self._most_joined = most_joined
         self._patients = catalog.definitions.compartment(PATIENT)
         self._schemes: dict[str, Scheme] = {}
         self._ready: dict[tuple[str, str], Bound] = {}
-        self._criteria: dict[tuple[str, str, tuple[str, ...]], Criterion | Deferred] = {}
+        self._criteria: dict[tuple[str, str, tuple[str, ...]], Criteria] = {}
 
     def bind(
         self, type_: str, clauses: Sequence[Clause], context: Context, *, lenient: bool
-    ) -> tuple[tuple[Criterion | Deferred, ...], tuple[Clause, ...], tuple[str, ...]]:
+    ) -> tuple[Criteria, tuple[Clause, ...], tuple[str, ...]]:
         """Criteria, the clauses they come from, and the names that lenient handling left out."""
-        criteria, used, left_out = [], [], []
+        criteria: list[Criterion | Deferred] = []
+        used, left_out = [], []
         for clause in clauses:
             try:
-                criterion = self._remembered(type_, clause, context)
+                some = self._remembered(type_, clause, context)
             except UnknownParameter:
                 if not lenient:
                     raise
                 left_out.append(clause.text)
             else:
-                criteria.append(criterion)
+                criteria += some
                 used.append(clause)
         return tuple(criteria), tuple(used), tuple(left_out)
 
@@ -72,52 +83,74 @@ class Binder:
             known = self._schemes[type_] = scheme_of(self._catalog.of(type_), self._patients)
         return known
 
-    def _remembered(self, type_: str, clause: Clause, context: Context) -> Criterion | Deferred:
-        """The criterion, from memory if it was asked before."""
+    @property
+    def types(self) -> frozenset[str]:
+        return self._catalog.definitions.resource_types
+
+    def knows(self, type_: str, name: str) -> bool:
+        """Whether a type has a parameter of this name, be it supported or not."""
+        if name in _JOINS or name in _NOT_BUILT:
+            return True
+        return self._catalog.definitions.search_parameter(type_, name) is not None
+
+    def bound(self, type_: str, name: str) -> Bound:
+        """A parameter of a type; UnknownParameter if there is none."""
+        place = type_, name
+        known = self._ready.get(place)
+        if known is None:
+            catalog = self._catalog.of(type_)
+            if name not in catalog.compiled:
+                raise self._unknown(type_, name)
+            elements = self._catalog.definitions.elements
+            known = ready_parameter(name, catalog, self.scheme(type_), elements)
+            if known is None:
+                raise _not_yet(name)
+            self._ready[place] = known
+        return known
+
+    def criteria(self, type_: str, clause: Clause, joining: Joining) -> Criteria:
+        """What a clause asks, always anew."""
+        join = _JOINS.get(clause.name)
+        if join is not None:
+            return join(type_, clause, joining)
+        if clause.chain:
+            return chained(type_, clause, joining)
+        if clause.name in STORED:
+            if clause.modifier is not None:
+                raise refusal(clause, [])
+            return (stored_criterion(clause.name, clause.values, joining.context),)
+        return (criterion_of(self.bound(type_, clause.name), clause, joining.context),)
+
+    def _remembered(self, type_: str, clause: Clause, context: Context) -> Criteria:
+        """The criteria, from memory if they were asked before."""
         place = type_, clause.text, clause.values
         known = self._criteria.get(place)
         if known is None:
-            known = self._criterion(type_, clause, context)
+            known = self._asked(type_, clause, context)
             if _worth_remembering(clause):
                 if len(self._criteria) >= _MOST_REMEMBERED:
                     self._criteria.clear()
                 self._criteria[place] = known
         return known
 
-    def _criterion(self, type_: str, clause: Clause, context: Context) -> Criterion | Deferred:
-        if clause.chain:
-            raise UnknownParameter(f"Not supported yet: chained parameters ({clause.shown}).")
-        if clause.name in STORED:
-            if clause.modifier is not None:
-                raise refusal(clause, [])
-            return stored_criterion(clause.name, clause.values, context)
-        return criterion_of(self._bound(type_, clause), clause, context)
+    def _asked(self, type_: str, clause: Clause, context: Context) -> Criteria:
+        """The criteria; of what is wrong behind a join, the message says where it was met."""
+        try:
+            return self.criteria(type_, clause, Joining(self, context, self._most_joined))
+        except BadRequest as error:
+            if not clause.chain and clause.name not in _JOINS:
+                raise
+            raise type(error)(f"{clause.shown}: {error.message}") from None
 
-    def _bound(self, type_: str, clause: Clause) -> Bound:
-        place = type_, clause.name
-        known = self._ready.get(place)
-        if known is None:
-            catalog = self._catalog.of(type_)
-            if clause.name not in catalog.compiled:
-                raise self._unknown(type_, clause)
-            elements = self._catalog.definitions.elements
-            known = ready_parameter(clause.name, catalog, self.scheme(type_), elements)
-            if known is None:
-                raise _not_yet(clause)
-            self._ready[place] = known
-        return known
-
-    def _unknown(self, type_: str, clause: Clause) -> UnknownParameter:
+    def _unknown(self, type_: str, name: str) -> UnknownParameter:
         catalog = self._catalog.of(type_)
-        if clause.name in catalog.left_over or clause.name in _NOT_BUILT:
-            return _not_yet(clause)
+        if name in catalog.left_over or name in _NOT_BUILT:
+            return _not_yet(name)
         nearest = get_close_matches(
-            clause.name[:64], [each.code for each in self.searchable(type_)], _MOST_NEAREST
+            name[:64], [each.code for each in self.searchable(type_)], _MOST_NEAREST
         )
         advice = f" Did you mean {' or '.join(nearest)}?" if nearest else ""
-        return UnknownParameter(
-            f"{type_} has no search parameter {shown(clause.name)!r}.{advice}",
-        )
+        return UnknownParameter(f"{type_} has no search parameter {shown(name)!r}.{advice}")
 
 
 def _worth_remembering(clause: Clause) -> bool:
@@ -126,5 +159,5 @@ def _worth_remembering(clause: Clause) -> bool:
     return written <= _LONGEST_REMEMBERED and not any("ap" in each for each in clause.values)
 
 
-def _not_yet(clause: Clause) -> UnknownParameter:
-    return UnknownParameter(f"Not supported yet: {shown(clause.name)}.")
+def _not_yet(name: str) -> UnknownParameter:
+    return UnknownParameter(f"Not supported yet: {shown(name)}.")

@@ -59,10 +59,17 @@ class Bound:
             self.rank,
             members=self._members(values, context),
             members_exact=self.scheme.memberships.get(self.code, False),
-            pairs=self._pairs(test),
+            pairs=self.pairs(test),
             alone=self.alone,
             main_date=self.main_date,
         )
+
+    def pairs(self, test: Test) -> tuple[Key, ...]:
+        """The keys of a test as drivers know them; none when one of them is no driver."""
+        if not self.paired or not isinstance(test, KeyIs):
+            return ()
+        found = tuple(map(self._as_driver_key, test.keys))
+        return found if all(map(names_group, found)) else ()
 
     @property
     def tells_missing(self) -> bool:
@@ -100,13 +107,6 @@ class Bound:
                 return id_
             case _:
                 return None
-
-    def _pairs(self, test: Test) -> tuple[Key, ...]:
-        """The keys of the test as drivers know them; none when one of them is no driver."""
-        if not self.paired or not isinstance(test, KeyIs):
-            return ()
-        found = tuple(map(self._as_driver_key, test.keys))
-        return found if all(map(names_group, found)) else ()
 
     def _as_driver_key(self, key: Key) -> Key:
         """A plain `code` has no system, so that asking for any system is asking for none."""

@@ -24,6 +24,8 @@ from fhir_server.storage.versions import Terms
 class _TypeIndex:
     visit: Visit
     scheme: Scheme
+    own: bytes
+    """What comes before the value of the id in the key of the resource itself."""
 
 
 class Indexer:
@@ -54,6 +56,9 @@ class Indexer:
             index = self._types[type_] = self._compile(type_)
         gathered = Gathered(resource=resource)
         index.visit(resource, gathered)
+        id_ = resource.get("id")
+        if type(id_) is str:
+            gathered.keys.append(index.own + keys.value(id_))
         drivers, start, end = index.scheme.drivers(gathered)
         return Terms(
             keys=list(dict.fromkeys(gathered.keys)),
@@ -67,7 +72,8 @@ class Indexer:
         catalog = self._catalog.of(type_)
         scheme = scheme_of(catalog, self._patients)
         finds = [*self._finds(catalog, scheme), *self._collectors.of_members(scheme)]
-        return _TypeIndex(extractor(finds), scheme)
+        own = keys.itself(type_).prefix + keys.group(type_)
+        return _TypeIndex(extractor(finds), scheme, own)
 
     def _finds(self, catalog: TypeCatalog, scheme: Scheme) -> Iterator[Find]:
         for code, compiled in catalog.compiled.items():

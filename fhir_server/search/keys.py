@@ -29,6 +29,7 @@ ANY = bytes(GROUP_BYTES)
 UNBOUNDED = 1.7976931348623157e308
 """Beyond every number: open ends of intervals. Stores cannot keep infinity."""
 
+_SELF = "_self"
 _LAST_CODE_POINT = 0x10FFFF
 _FIRST_SURROGATE, _LAST_SURROGATE = 0xD800, 0xDFFF
 
@@ -46,6 +47,15 @@ def group(name: str) -> bytes:
     """Four bytes for a system, a type or a unit; never ANY."""
     digest = _hash(name, GROUP_BYTES)
     return digest if digest != ANY else b"\0\0\0\1"
+
+
+@lru_cache(maxsize=1024)
+def itself(type_: str) -> Indexed:
+    """What marks the one key of a resource that says which it is.
+
+    Group and value are those of references to it, so that one can be made of the other.
+    """
+    return indexed(type_, _SELF)
 
 
 def group_number(name: str) -> int:

@@ -33,6 +33,9 @@ CONTROLS = frozenset(
 )
 """Parameters that shape the answer and select nothing."""
 
+FILTER = "_filter"
+"""Its value is a language of its own, in which a comma is nothing special."""
+
 _ITEM = re.compile(r"(?:[^\\,]|\\.)*", re.DOTALL)
 
 
@@ -42,6 +45,8 @@ class Limits:
     """Most parameters in one query, controls included."""
     values: int = 200
     """Most alternatives of one parameter."""
+    joined: int = 10_000
+    """Most resources that one link of a chain, or of `_has`, may match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +71,18 @@ def parse(pairs: Sequence[Pair], limits: Limits) -> Query:
     return Query(tuple(clauses), tuple(controls))
 
 
-def _clause(text: str, value: str, limits: Limits) -> Clause:
+def clause_of(text: str, values: tuple[str, ...]) -> Clause:
+    """A clause of a name with its modifier and chain; BadRequest if it is none."""
     head, *chain = text.split(".")
     name, colon, modifier = head.partition(":")
     if not name or (colon and not modifier) or not all(chain):
         raise BadRequest(f"{shown(text)!r} is not the name of a search parameter.")
+    return Clause(name, modifier or None, tuple(chain), values, text)
+
+
+def _clause(text: str, value: str, limits: Limits) -> Clause:
+    if text == FILTER:
+        return clause_of(text, (value,))
     values = split_values(value) if "," in value or "\\" in value else (value,)
     if len(values) > limits.values:
         raise BadRequest(
@@ -78,7 +90,7 @@ def _clause(text: str, value: str, limits: Limits) -> Clause:
         )
     if not all(values):
         raise BadRequest(f"{shown(text)} has an empty value; leave the parameter out instead.")
-    return Clause(name, modifier or None, tuple(chain), values, text)
+    return clause_of(text, values)
 
 
 def split_values(value: str) -> tuple[str, ...]:

@@ -26,6 +26,14 @@ class Finder(Protocol):
         """Ids of the matches, at most `plan.limit`."""
         ...
 
+    async def find_keys(self, plan: Plan, low: bytes, high: bytes) -> Sequence[bytes]:
+        """Keys in [low, high) that the matches carry, each once, at most `plan.limit`."""
+        ...
+
+    async def count(self, plan: Plan, cap: int | None = None) -> tuple[int, bool]:
+        """The number of matches, no further than `cap`; True if exact."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Deferred:

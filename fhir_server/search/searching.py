@@ -64,9 +64,9 @@ class Searching:
         catalog: Catalog | None = None,
     ) -> None:
         """`zone` is for dates and times that name none; a catalog may be shared."""
-        self._binder = Binder(catalog or Catalog(definitions))
-        self._cursors = Cursors(page_key)
         self._limits = limits or Limits()
+        self._binder = Binder(catalog or Catalog(definitions), self._limits.joined)
+        self._cursors = Cursors(page_key)
         self._sizes = sizes or Sizes()
         self._clock = clock or SystemClock()
         self._zone = zone

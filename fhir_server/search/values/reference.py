@@ -20,7 +20,8 @@ from fhir_server.search.values.forms import PRESENT, Form, Forms, key_is
 from fhir_server.search.values.parameter import Context, Parameter
 from fhir_server.storage.query import Test
 
-_URL = keys.group("url")
+URL = keys.group("url")
+"""The group of references that are a url and nothing else."""
 _IDENTIFIER = keys.group("identifier")
 
 
@@ -135,7 +136,7 @@ def _identifier_form(system: str | None, value: str) -> Form:
 
 
 def _url_form(url: str) -> Form:
-    return _URL + keys.value(url)
+    return URL + keys.value(url)
 
 
 INDEXERS: Mapping[str, Indexer] = indexers()

@@ -16,6 +16,9 @@ from fhir_server.search.values.forms import Form, Forms, indexers, key_is
 from fhir_server.search.values.parameter import Context, Parameter
 from fhir_server.storage.query import Test
 
+GROUP = keys.NONE
+"""The group of every uri."""
+
 
 def forms_searched(parameter: Parameter, value: str) -> Sequence[Form]:
     """The form of a uri."""
@@ -44,7 +47,7 @@ def _canonical(canonical: Any) -> Sequence[Form]:
 
 
 def _form(uri: str) -> Form:
-    return keys.NONE + keys.value(uri)
+    return GROUP + keys.value(uri)
 
 
 @lru_cache(maxsize=1024)

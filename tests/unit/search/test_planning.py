@@ -248,6 +248,12 @@ class Counts:
     async def find_ids(self, plan: Plan) -> Sequence[str]:
         raise AssertionError(f"nothing is deferred, yet asked for {plan}")
 
+    async def find_keys(self, plan: Plan, low: bytes, high: bytes) -> Sequence[bytes]:
+        raise AssertionError(f"nothing is deferred, yet asked for {plan} from {low!r} to {high!r}")
+
+    async def count(self, plan: Plan, cap: int | None = None) -> tuple[int, bool]:
+        raise AssertionError(f"nothing is deferred, yet asked for {plan}, no further than {cap}")
+
 
 async def plan(searching: Searching, type_: str, pairs: Pairs, counts: Counts) -> Plan:
     return await searching.plan(searching.prepare(type_, pairs), counts)
