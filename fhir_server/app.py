@@ -36,10 +36,10 @@ def create_app(settings: Settings | None = None) -> Application:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with _opened(settings) as system:
-            readiness = Readiness(settings.drain_delay)
+            readiness = Readiness(settings.drain_delay, _grace(settings))
             readiness.watch()
             app.include_router(health_router(system.metrics, readiness, system.store_answers))
-            faces["fhir"] = face = _fhir_face(system)
+            faces["fhir"] = face = _fhir_face(system, readiness)
             settle()
             yield
             face.close()
@@ -73,7 +73,12 @@ async def _opened(settings: Settings) -> AsyncIterator[System]:
         yield system
 
 
-def _fhir_face(system: System) -> FhirFace:
+def _grace(settings: Settings) -> float:
+    """Seconds of the time to finish after which a step that begins might not end in it."""
+    return max(0.0, settings.drain_timeout - settings.request_deadline)
+
+
+def _fhir_face(system: System, readiness: Readiness) -> FhirFace:
     settings = system.settings
     return FhirFace(
         system.context,
@@ -84,4 +89,5 @@ def _fhir_face(system: System) -> FhirFace:
         metrics=system.metrics,
         log=logs.RequestLog(settings.log_format) if settings.log_requests else None,
         hosts=settings.own_hosts,
+        closing=lambda: readiness.closing,
     )

@@ -99,9 +99,15 @@ class Settings(BaseSettings):
     request_deadline: Seconds = Field(
         15,
         description=(
-            "Seconds that a body may take to arrive, that one query or commit of the store may"
-            " take, and after which a batch begins no further entry; the answer then is that time"
-            " is up."
+            "Seconds that a body may take to arrive, and that one query or commit of the store may"
+            " take; the answer then is that time is up."
+        ),
+    )
+    bundle_deadline: Seconds = Field(
+        600,
+        description=(
+            "Seconds after which a batch begins no further entry, and within which a transaction"
+            " must come to its commit; the answer then is that time is up."
         ),
     )
     max_body: Bytes = Field(

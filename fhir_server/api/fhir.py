@@ -6,24 +6,27 @@ Only translation happens here. What is asked is decided by the interaction table
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from fhir_server.api.body import Disconnected, Receive, read_body, require_type
+from fhir_server.api.listening import listening
 from fhir_server.api.negotiation import FHIR_JSON, Form, form_of
 from fhir_server.api.response import Send, body_and_encoding, headers_of, send_reply
 from fhir_server.errors import (
     BadRequest,
+    FhirError,
     HeadersTooLarge,
     Misdirected,
     RequestTimedOut,
+    Unavailable,
     UriTooLong,
 )
 from fhir_server.fhir import json_format
-from fhir_server.interactions.context import Context
+from fhir_server.interactions.context import Context, Interaction
 from fhir_server.interactions.failures import failed
 from fhir_server.interactions.request import Reply, Request, Resource
 from fhir_server.interactions.routing import perform
@@ -78,11 +81,13 @@ class FhirFace:
         metrics: Metrics,
         log: RequestLog | None,
         hosts: frozenset[str],
+        closing: Callable[[], bool],
     ) -> None:
         """`hosts` are the only names in Host that are served.
 
         A server without sign-in needs them: a page of another site may point a name of its own
-        at the loopback address, and a browser would then send it our answers.
+        at the loopback address, and a browser would then send it our answers. When the process is
+        `closing`, no further entry of a bundle begins.
         """
         self._context = context
         self._root = len(root)
@@ -90,6 +95,7 @@ class FhirFace:
         self._metrics = metrics
         self._log = log
         self._hosts = hosts
+        self._closing = closing
         self._ids = RequestIds()
 
     def close(self) -> None:
@@ -130,11 +136,34 @@ class FhirFace:
             exchange.type = request.path[0] if "[type]" in interaction.path else ""
             if exchange.method in {"POST", "PUT", "PATCH"}:
                 request = await self._with_body(exchange, request, receive)
+            if interaction.name == "bundle":
+                return await self._while_wanted(interaction, request, receive)
             return await perform(interaction, request, context)
         except Disconnected:
             raise
         except Exception as error:  # noqa: BLE001 -- every failure is answered, none escapes
             return failed(error)
+
+    async def _while_wanted(
+        self, interaction: Interaction, request: Request, receive: Receive
+    ) -> Reply:
+        """What takes long, until its caller is gone or the process ends."""
+        async with listening(receive) as gone:
+
+            def require_wanted() -> None:
+                if gone():
+                    raise Unavailable("The caller is gone.")
+                if self._closing():
+                    raise Unavailable("The server stops, so this was not begun; send it again.")
+
+            context = replace(self._context, require_wanted=require_wanted)
+            try:
+                reply = await perform(interaction, request, context)
+            except FhirError as error:
+                reply = failed(error)
+            if gone():
+                raise Disconnected
+            return reply
 
     def _require_our_host(self, host: str) -> None:
         named = host.lower()

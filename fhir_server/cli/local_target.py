@@ -18,7 +18,9 @@ _PATIENCE = 3600.0
 @asynccontextmanager
 async def in_process(settings: Settings) -> AsyncIterator[Target]:
     """The system that the settings describe; Refusal if its store cannot be opened."""
-    patient = settings.model_copy(update={"request_deadline": _PATIENCE})
+    patient = settings.model_copy(
+        update={"request_deadline": _PATIENCE, "bundle_deadline": _PATIENCE}
+    )
     async with AsyncExitStack() as stack:
         try:
             system = await stack.enter_async_context(open_system(patient))

@@ -39,12 +39,16 @@ class Policy:
     """Longest path and query of a URL that is taken, so of a link that can be followed."""
     bundle_bytes: int = 64 * 1024 * 1024
     """Most bytes of resources in the answer to one batch or transaction."""
-    bundle_seconds: float = 15.0
-    """How long the entries of one batch may take together before the rest is left undone."""
+    bundle_seconds: float = 600.0
+    """How long the entries of a batch, or what comes before a transaction's commit, may take."""
 
 
 def _uncounted(_kind: str, _entries: int) -> None:
     """For who does not count."""
+
+
+def _always_wanted() -> None:
+    """For who waits to the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ class Context:
     """The CapabilityStatement of the running system."""
     bundle_received: Callable[[str, int], None] = _uncounted
     """Told the type of each batch and transaction, and how many entries it has."""
+    require_wanted: Callable[[], None] = _always_wanted
+    """Raises Unavailable when no more of a bundle should begin: nobody waits, or time ends."""
     drafted: Drafted = NOTHING
     """Within a transaction, what is decided already and counts as if it were stored."""
 

@@ -21,7 +21,7 @@ from fhir_server.storage.base import Conflict, GuardFailed
 from fhir_server.storage.versions import Version
 
 _PATIENCE = 15.0
-"""Seconds for which a write is decided anew while others are faster."""
+"""Seconds for which a write is decided anew, from when others first were faster."""
 _LONGEST_PAUSE = 0.1
 
 _Sent = tuple[Resource, list[Link]]
@@ -40,14 +40,15 @@ async def carry_out(decide: Callable[[], Awaitable[Decision]], context: Context)
 
 async def commit_decided(decide: Callable[[], Awaitable[Decision]], context: Context) -> Reply:
     """The reply of the decision that could be committed; VersionConflict when none ever can."""
-    until = asyncio.get_running_loop().time() + _PATIENCE
-    pause = 0.0
+    clock = asyncio.get_running_loop().time
+    until = pause = 0.0
     while True:
         decision = await decide()
         try:
             return decision.reply(await _commit(decision, context))
         except (Conflict, GuardFailed):
-            if asyncio.get_running_loop().time() > until:
+            until = until or clock() + _PATIENCE
+            if clock() > until:
                 raise VersionConflict("Others kept writing the same resource; try again.") from None
         pause = min(pause * 1.5 + 0.001, _LONGEST_PAUSE)
         await asyncio.sleep(random.random() * pause)  # noqa: S311 -- only a delay

@@ -1,5 +1,7 @@
 """What a batch or transaction may take together: bytes in its answer, and time."""
 
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from tests.support.builders import (
     an_update,
     unique,
 )
-from tests.support.server import Start
+from tests.support.server import RawResponse, Start
 
 pytestmark = pytest.mark.anyio
 
@@ -92,7 +94,7 @@ async def test_a_write_is_done_though_its_resource_has_no_room(start: Start, bun
 
 
 async def test_a_batch_begins_no_entry_when_its_time_is_up(start: Start) -> None:
-    async with start(request_deadline=0.2) as server:
+    async with start(bundle_deadline=0.2) as server:
         response = await server.post("", a_batch(*[a_create(a_patient())] * 4000))
         done = statuses(response).count("201 Created")
 
@@ -106,3 +108,48 @@ async def test_a_batch_begins_no_entry_when_its_time_is_up(start: Start) -> None
         )
         assert 0 < done < 4000
         assert await server.count("Patient?_count=0") == done
+
+
+async def test_a_transaction_that_does_not_come_to_its_commit_in_time_stores_nothing(
+    start: Start,
+) -> None:
+    entries = [a_create(a_patient(), ifNoneExist=f"identifier={n}") for n in range(1000)]
+    async with start(bundle_deadline=0.05) as server:
+        response = await server.post("", a_transaction(*entries))
+
+        assert_issue(
+            response,
+            503,
+            "timeout",
+            "The transaction took the 0.05 s that a bundle may take, so nothing was stored; send "
+            "it again, in smaller ones if it can be parted.",
+        )
+        assert await server.count("Patient?_count=0") == 0
+
+
+@pytest.mark.parametrize(("bundle", "most"), [(a_batch, 100), (a_transaction, 0)])
+async def test_nothing_more_of_a_bundle_is_done_when_its_caller_has_gone(
+    start: Start, bundle: Any, most: int
+) -> None:
+    body = json.dumps(bundle(*[a_create(a_patient())] * 500)).encode()
+    messages: Iterator[Mapping[str, Any]] = iter(
+        [{"type": "http.request", "body": body}, {"type": "http.disconnect"}]
+    )
+
+    async def receive() -> Mapping[str, Any]:
+        return next(messages)
+
+    async with start() as server:
+        response = RawResponse()
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/fhir/",
+            "raw_path": b"/fhir/",
+            "query_string": b"",
+            "headers": [(b"host", b"localhost"), (b"content-type", b"application/fhir+json")],
+        }
+        await server.app(scope, receive, response.take)
+
+        assert response.status == 0
+        assert await server.count("Patient?_count=0") <= most

@@ -134,6 +134,40 @@ def test_a_request_in_flight_is_answered_whole_when_the_server_is_told_to_stop(
         assert total.json()["total"] == entries
 
 
+def test_a_batch_that_would_outlast_the_end_is_answered_whole(tmp_path: Path) -> None:
+    """What it began is stored, and of the rest it is said that it was not begun."""
+    entries = 5000
+    body = json.dumps(_transaction(entries) | {"type": "batch"}).encode()
+    short = {"drain_timeout": "5", "request_deadline": "5"}
+    with serving(tmp_path, **short) as served, _connected(served) as line:
+        line.sendall(_head("", len(body)) + body)
+        _until(served, "/fhir/Basic?_summary=count", lambda answer: answer.json()["total"] > 0)
+        served.process.send_signal(signal.SIGTERM)
+        status, _, content = _answer(line.makefile("rb"))
+        served.process.wait(30)
+
+    assert status == 200
+    statuses = [entry["response"]["status"][:3] for entry in json.loads(content)["entry"]]
+    stored = statuses.count("201")
+    assert 0 < stored < entries
+    assert statuses.count("503") == entries - stored
+    with serving(tmp_path) as again:
+        total = httpx.get(f"{again.base}/Basic", params={"_summary": "count"})
+        assert total.json()["total"] == stored
+
+
+def test_work_on_a_batch_ends_when_its_caller_hangs_up(served: Served) -> None:
+    entries = 5000
+    body = json.dumps(_transaction(entries) | {"type": "batch"}).encode()
+    with _connected(served) as line:
+        line.sendall(_head("", len(body)) + body)
+        _until(served, "/fhir/Basic?_summary=count", lambda answer: answer.json()["total"] > 0)
+    _until(served, "/metrics", lambda answer: "fhir_requests_in_flight 0.0" in answer.text)
+
+    total = httpx.get(f"{served.base}/Basic", params={"_summary": "count"}).json()["total"]
+    assert 0 < total < entries
+
+
 def test_no_answer_is_broken_by_the_end_and_what_was_acknowledged_is_stored(
     served: Served, tmp_path: Path
 ) -> None:

@@ -1,11 +1,13 @@
 """How much the answer to a bundle may hold, and how long its entries may take together.
 
-An entry is never cut short: what was begun ends, and what the allowance no longer covers is
+What writes is never cut short: what was begun ends, and what the allowance no longer covers is
 refused before it begins.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 from fhir_server.errors import TimedOut, TooCostly
 from fhir_server.interactions.request import Reply
@@ -18,22 +20,33 @@ class Allowance:
     bytes: int
     """Of resources in the answer, at the beginning."""
     seconds: float
-    now: Callable[[], float]
-    """Seconds of a clock that never goes back."""
+    """From now on."""
     _taken: int = 0
-    _until: float = 0
     _full: bool = False
+    _until: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._until = self.now() + self.seconds
+        self._until = asyncio.get_running_loop().time() + self.seconds
 
     def require_time(self) -> None:
         """TimedOut when the time is up."""
-        if self.now() >= self._until:
+        if asyncio.get_running_loop().time() >= self._until:
             raise TimedOut(
                 f"The entries before took the {self.seconds:g} s that a bundle may take, so this "
                 "one was not begun; send it again."
             )
+
+    @asynccontextmanager
+    async def in_time(self) -> AsyncIterator[None]:
+        """Cuts short what is within when the time is up: TimedOut. Nothing may be stored there."""
+        try:
+            async with asyncio.timeout_at(self._until):
+                yield
+        except TimeoutError:
+            raise TimedOut(
+                f"The transaction took the {self.seconds:g} s that a bundle may take, so nothing "
+                "was stored; send it again, in smaller ones if it can be parted."
+            ) from None
 
     def require_room(self) -> None:
         """TooCostly once an answer had no room."""

@@ -20,8 +20,7 @@ from fhir_server.interactions.request import Reply, Request, Resource
 async def batch(request: Request, resource: Resource, context: Context) -> Reply:
     """A batch-response with an entry for each entry, in the same order."""
     prefer = preferences(request)
-    policy, clock = context.policy, asyncio.get_running_loop().time
-    allowance = Allowance(policy.bundle_bytes, policy.bundle_seconds, clock)
+    allowance = Allowance(context.policy.bundle_bytes, context.policy.bundle_seconds)
     entries = []
     for index, raw in enumerate(raw_entries(resource, context)):
         reply = await _reply(raw, index, context, prefer, allowance)

@@ -106,6 +106,7 @@ async def combine(steps: Sequence[Step], context: Context) -> Combined:
 async def _decide(steps: Sequence[Step], context: Context) -> list[Decision]:
     decisions: list[Decision] = []
     for start in range(0, len(steps), _AT_ONCE):
+        context.require_wanted()
         part = steps[start : start + _AT_ONCE]
         made = await asyncio.gather(
             *(_decide_one(step, context) for step in part), return_exceptions=True

@@ -38,6 +38,7 @@ async def attempt_entry(entry: Entry, context: Context, allowance: Allowance) ->
     """The entry's reply within the allowance; an error, whatever it is, becomes its reply."""
     try:
         with placing(entry):
+            context.require_wanted()
             allowance.require_time()
             if entry.reads:
                 allowance.require_room()

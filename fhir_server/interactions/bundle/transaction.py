@@ -6,7 +6,6 @@ Reads are tried before the commit, so that one that cannot succeed, or that the 
 for, refuses the whole; and answered after it, so that they see what was written.
 """
 
-import asyncio
 from collections.abc import Container, Sequence
 from typing import Any
 
@@ -41,13 +40,28 @@ async def transaction(request: Request, resource: Resource, context: Context) ->
     entries = [entry_of(one, index, context, prefer) for index, one in enumerate(raw)]
     require_distinct_urls(entries)
     steps, reads = _sorted_out(ordered(entries), context)
-    policy, clock = context.policy, asyncio.get_running_loop().time
-    allowance = Allowance(policy.bundle_bytes, policy.bundle_seconds, clock)
+    allowance = Allowance(context.policy.bundle_bytes, context.policy.bundle_seconds)
+    replies = await _write(steps, reads, context, allowance)
+    allowance.forget_room()
+    for entry in reads:
+        replies[entry.index] = await attempt_entry(entry, context, allowance)
+    for step in steps:
+        allowance.count(replies[step.entry.index], asked=False)
+    answers = [response_entry(replies[entry.index], context.base_url) for entry in entries]
+    return Reply(200, content=bundle.response("transaction", answers))
+
+
+async def _write(
+    steps: Sequence[Step], reads: Sequence[Entry], context: Context, allowance: Allowance
+) -> dict[int, Reply]:
+    """The replies of the writing entries by their index, once all is stored."""
     replies: dict[int, Reply] = {}
 
     async def decide() -> Decision:
-        combined = await combine(steps, context)
-        await _rehearse(reads, combined.drafted, context, allowance)
+        async with allowance.in_time():
+            combined = await combine(steps, context)
+            await _rehearse(reads, combined.drafted, context, allowance)
+        context.require_wanted()
 
         def keep(versions: Sequence[Version]) -> Reply:
             replies.update(combined.replies(versions))
@@ -56,14 +70,7 @@ async def transaction(request: Request, resource: Resource, context: Context) ->
         return combined.decision(keep)
 
     await commit_decided(decide, context)
-    written = [*replies.values()]
-    allowance.forget_room()
-    for entry in reads:
-        replies[entry.index] = await attempt_entry(entry, context, allowance)
-    for reply in written:
-        allowance.count(reply, asked=False)
-    answers = [response_entry(replies[entry.index], context.base_url) for entry in entries]
-    return Reply(200, content=bundle.response("transaction", answers))
+    return replies
 
 
 def _sorted_out(entries: Sequence[Entry], context: Context) -> tuple[list[Step], list[Entry]]:

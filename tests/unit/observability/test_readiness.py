@@ -50,3 +50,18 @@ async def test_a_second_signal_is_passed_on_at_once(stops: list[float]) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
     await _until(stops)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("grace", "closing"), [(0.0, True), (60.0, False)])
+async def test_nothing_more_begins_once_the_grace_is_over(
+    stops: list[float], *, grace: float, closing: bool
+) -> None:
+    readiness = Readiness(grace=grace)
+    readiness.watch()
+    assert readiness.closing is False
+
+    os.kill(os.getpid(), signal.SIGTERM)
+    await _until(stops)
+
+    assert readiness.closing is closing
