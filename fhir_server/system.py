@@ -13,7 +13,6 @@ from fhir_server.fhir import json_format
 from fhir_server.interactions.capabilities import capability_statement
 from fhir_server.interactions.context import Context, Policy
 from fhir_server.interactions.failures import failed
-from fhir_server.interactions.reindexing import keep_index_current
 from fhir_server.interactions.repository import Repository
 from fhir_server.interactions.request import Reply, Request
 from fhir_server.interactions.table import TABLE
@@ -75,9 +74,7 @@ async def _context(settings: Settings, storage: Storage, clock: Clock, metrics: 
     definitions, ids = load_definitions(), TimeOrderedIds(clock)
     base_url, zone = settings.fhir_base, settings.time_zone
     catalog = Catalog(definitions)
-    indexer = Indexer(definitions, base_url, zone=zone, catalog=catalog)
-    await keep_index_current(storage.store, storage.key_value, indexer)
-    stamp = Stamp(clock, ids, indexer)
+    stamp = Stamp(clock, ids, Indexer(definitions, base_url, zone=zone, catalog=catalog))
     page_key = await _page_key(storage.key_value)
     started, facts = clock.now(), storage.store.facts
 
