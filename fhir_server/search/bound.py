@@ -72,17 +72,22 @@ class Bound:
         return found if all(map(names_group, found)) else ()
 
     @property
-    def tells_missing(self) -> bool:
-        """Whether absence can be told: not of references to one type among others."""
-        return self.target is None
+    def targets(self) -> tuple[str, ...]:
+        """Types its references may point to; none for another search type."""
+        return self.places[0].targets if self.type == "reference" else ()
 
     def missing(self, values: tuple[str, ...]) -> Criterion:
         """The criterion of `:missing`; BadRequest unless the value is true or false."""
         if values not in {("true",), ("false",)}:
             raise BadRequest(f"{self.code}:missing is either true or false.")
-        present = any_of([self.values.present(place) for place in self.places])
+        present = any_of([self._present(place) for place in self.places])
         test = Not(present) if values == ("true",) else present
         return Criterion(f"{self.code}:missing", test, Rank.CATEGORY)
+
+    def _present(self, place: Parameter) -> Test:
+        if self.target is None:
+            return self.values.present(place)
+        return keys.of_group(place.indexed, keys.group(self.target))
 
     def _test(self, value: str, context: Context) -> Test:
         meant = value if self.target is None else _narrowed(value, self.target)

@@ -5,7 +5,7 @@ an Age is indexed as the Quantity it is. Parts of a composite go together, in ev
 that belongs to one base element.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from functools import lru_cache
@@ -16,7 +16,7 @@ from typing import Any, Final
 from fhir_server.definitions.elements import ElementTable
 from fhir_server.fhir.reference import Local, parse
 from fhir_server.search.conditions import Decide, Reach, decider, reacher
-from fhir_server.search.entries import Indexed, Indexer
+from fhir_server.search.entries import Index, Indexed, Indexer
 from fhir_server.search.extracting import Collect, Find, Gathered
 from fhir_server.search.paths import Member, Part, Path, Truth, Tuple
 from fhir_server.search.rewriting import Compiled
@@ -25,10 +25,8 @@ from fhir_server.search.values import composite
 from fhir_server.search.values.table import indexers
 from fhir_server.storage.versions import Key
 
-_MEMBER: Final = Indexed(b"", 0, "")
-"""Members of a compartment have no entries of their own: they become drivers."""
-
 _PATIENTS_REMEMBERED: Final = 1024
+_CONCEPTS_REMEMBERED: Final = 1024
 
 
 def nearest(known: Collection[str], type_: str, elements: ElementTable) -> str | None:
@@ -56,29 +54,30 @@ class Collectors:
                 case Path(steps, type_):
                     indexer = self._indexer(compiled.type, type_)
                     if indexer is not None:
-                        yield Find(steps, indexer, marked)
+                        yield Find(steps, indexer(marked))
                 case Truth(condition):
-                    yield Find((), _truth(decider(condition), self._indexers["token"]), marked)
+                    index = self._indexers["token"]["boolean"](marked)
+                    yield Find((), _truth(decider(condition), index))
                 case Tuple(base, parts):
-                    combined = list(self._combinations(parts))
+                    combined = list(self._combinations(parts, marked))
                     if combined:
                         needs = _members_needed(parts[-1])
-                        yield Find(base.steps, _together(parts, combined), marked, needs)
+                        yield Find(base.steps, _together(parts, combined), needs)
 
     def of_members(self, scheme: Scheme) -> Iterator[Find]:
         """What tells the patients in whose compartments a resource is."""
         member = _member(self._base_url)
         for path in scheme.members:
-            yield Find(path.steps, member, _MEMBER)
+            yield Find(path.steps, member)
         if scheme.terms.type == PATIENT:
-            yield Find((), _own_member, _MEMBER)
+            yield Find((), _own_member)
 
     def _indexer(self, search_type: str, type_: str) -> Indexer | None:
         known = self._indexers.get(search_type, {})
         found = nearest(known, type_, self._elements)
         return None if found is None else known[found]
 
-    def _combinations(self, parts: Sequence[Part]) -> "Iterator[_Combination]":
+    def _combinations(self, parts: Sequence[Part], marked: Indexed) -> "Iterator[_Combination]":
         """Every choice of one path a part whose types can be indexed together."""
         for places in product(*(range(len(part.paths)) for part in parts)):
             kinds = [
@@ -87,7 +86,7 @@ class Collectors:
             ]
             indexer = composite.indexer(kinds, self._zone, self._base_url)
             if indexer is not None:
-                yield _Combination(places, indexer)
+                yield _Combination(places, indexer(marked))
 
     def _nearest(self, search_type: str, type_: str) -> str:
         return nearest(self._indexers.get(search_type, {}), type_, self._elements) or type_
@@ -97,7 +96,7 @@ class Collectors:
 class _Combination:
     places: tuple[int, ...]
     """Of each part, which of its paths."""
-    indexer: composite.TupleIndexer
+    index: composite.TupleIndex
 
 
 def _together(parts: Sequence[Part], combined: Sequence[_Combination]) -> Collect:
@@ -107,12 +106,12 @@ def _together(parts: Sequence[Part], combined: Sequence[_Combination]) -> Collec
             reacher((part.paths[place],))
             for part, place in zip(parts, combined[0].places, strict=True)
         )
-        return _pair(one, two, combined[0].indexer)
+        return _pair(one, two, combined[0].index)
     reaches: Sequence[Sequence[tuple[Reach, bool]]] = [
         [(reacher((path,)), part.from_root) for path in part.paths] for part in parts
     ]
 
-    def collect(element: Any, parameter: Indexed, gathered: Gathered) -> None:
+    def collect(element: Any, gathered: Gathered) -> None:
         found = []
         for part in reversed(reaches):
             ends = [reach(gathered.resource if root else element) for reach, root in part]
@@ -123,18 +122,18 @@ def _together(parts: Sequence[Part], combined: Sequence[_Combination]) -> Collec
         for combination in combined:
             chosen = [ends[place] for ends, place in zip(found, combination.places, strict=True)]
             for elements in product(*chosen):
-                combination.indexer(elements, parameter, gathered)
+                combination.index(elements, gathered)
 
     return collect
 
 
-def _pair(first: Reach, second: Reach, indexer: composite.TupleIndexer) -> Collect:
+def _pair(first: Reach, second: Reach, index: composite.TupleIndex) -> Collect:
     """`_together` of two parts in the one combination there is, as in most composites."""
 
-    def collect(element: Any, parameter: Indexed, gathered: Gathered) -> None:
+    def collect(element: Any, gathered: Gathered) -> None:
         for right in second(element):
             for left in first(element):
-                indexer((left, right), parameter, gathered)
+                index((left, right), gathered)
 
     return collect
 
@@ -147,13 +146,11 @@ def _members_needed(part: Part) -> tuple[str, ...]:
     return tuple({first.key: None for first in firsts if isinstance(first, Member)})
 
 
-def _truth(decide: Decide, tokens: Mapping[str, Indexer]) -> Collect:
-    indexer = tokens["boolean"]
-
-    def collect(resource: Any, parameter: Indexed, gathered: Gathered) -> None:
+def _truth(decide: Decide, index: Index) -> Collect:
+    def collect(resource: Any, gathered: Gathered) -> None:
         truth = decide(resource)
         if truth is not None:
-            indexer(truth, parameter, gathered)
+            index(truth, gathered)
 
     return collect
 
@@ -167,7 +164,7 @@ def _member(base_url: str) -> Collect:
             case _:
                 return None
 
-    def collect(reference: Any, _: Indexed, gathered: Gathered) -> None:
+    def collect(reference: Any, gathered: Gathered) -> None:
         text = reference.get("reference") if type(reference) is dict else None
         id_ = patient(text) if type(text) is str else None
         if id_ is not None:
@@ -176,7 +173,7 @@ def _member(base_url: str) -> Collect:
     return collect
 
 
-def _own_member(patient: Any, _: Indexed, gathered: Gathered) -> None:
+def _own_member(patient: Any, gathered: Gathered) -> None:
     id_ = patient.get("id") if type(patient) is dict else None
     if type(id_) is str:
         gathered.members.append(id_)
@@ -185,19 +182,24 @@ def _own_member(patient: Any, _: Indexed, gathered: Gathered) -> None:
 def noting(find: Find, code: str, scheme: Scheme) -> Find:
     """The same, with the keys that drivers are made of kept aside, if this is such a code."""
     if code in scheme.codes:
-        return Find(find.steps, _noting(find.collect, attrgetter("codes")), find.parameter)
+        return Find(find.steps, _noting(find.collect, attrgetter("codes")))
     if code in scheme.categories:
-        return Find(find.steps, _noting(find.collect, attrgetter("categories")), find.parameter)
+        return Find(find.steps, _noting(find.collect, attrgetter("categories")))
     return find
 
 
 def _noting(collect: Collect, aside: Callable[[Gathered], list[Key]]) -> Collect:
-    def collect_and_note(value: Any, parameter: Indexed, gathered: Gathered) -> None:
+    named: dict[tuple[Key, ...], list[Key]] = {}
+
+    def collect_and_note(value: Any, gathered: Gathered) -> None:
         before = len(gathered.keys)
-        collect(value, parameter, gathered)
-        into = aside(gathered)
-        for key in gathered.keys[before:]:
-            if names_group(key):
-                into.append(key)
+        collect(value, gathered)
+        new = tuple(gathered.keys[before:])
+        known = named.get(new)
+        if known is None:
+            if len(named) >= _CONCEPTS_REMEMBERED:
+                named.clear()
+            known = named[new] = [key for key in new if names_group(key)]
+        aside(gathered).extend(known)
 
     return collect_and_note

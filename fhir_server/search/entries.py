@@ -31,5 +31,7 @@ class Entries:
     intervals: list[Interval] = field(default_factory=list)
 
 
-Indexer = Callable[[Any, Indexed, Entries], None]
+Index = Callable[[Any, Entries], None]
 """Add the entries of one element, such as a Coding or a Period; ignore what cannot be indexed."""
+Indexer = Callable[[Indexed], Index]
+"""Made once for each parameter, so that it may remember the entries of what comes again."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fhir_server.search.conditions import decider
-from fhir_server.search.entries import Entries, Indexed
+from fhir_server.search.entries import Entries
 from fhir_server.search.paths import Condition, Member, Nth, Only, Step
 from fhir_server.storage.versions import Key
 
@@ -35,17 +35,16 @@ class Gathered(Entries):
         """Keys that drivers are made of together with a member."""
 
 
-Collect = Callable[[Any, Indexed, Gathered], None]
-"""Add what one element gives; an indexer of a value type is one of these."""
+Collect = Callable[[Any, Gathered], None]
+"""Add what one element gives; an index of a value type is one of these."""
 
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """At the end of these steps, collect from the element what it gives to this parameter."""
+    """At the end of these steps, collect what the element gives to some parameter."""
 
     steps: tuple[Step, ...]
     collect: Collect
-    parameter: Indexed
     needs: tuple[str, ...] = ()
     """Members of which the element must have one, or there is nothing to collect; none: unknown."""
 
@@ -63,11 +62,10 @@ def extractor(finds: Iterable[Find]) -> Visit:
         node = root
         for step in find.steps:
             node = node.after(step)
-        leaf = find.collect, find.parameter
         if find.needs:
-            node.guarded.append((find.needs, *leaf))
-        elif leaf not in node.leaves:
-            node.leaves.append(leaf)
+            node.guarded.append((find.needs, find.collect))
+        else:
+            node.leaves.append(find.collect)
     return _item(root)
 
 
@@ -75,8 +73,8 @@ def extractor(finds: Iterable[Find]) -> Visit:
 class _Node:
     """What to do with one element."""
 
-    leaves: list[tuple[Collect, Indexed]] = field(default_factory=list)
-    guarded: list[tuple[tuple[str, ...], Collect, Indexed]] = field(default_factory=list)
+    leaves: list[Collect] = field(default_factory=list)
+    guarded: list[tuple[tuple[str, ...], Collect]] = field(default_factory=list)
     members: dict[str, "_Node"] = field(default_factory=dict)
     only: dict[Condition, "_Node"] = field(default_factory=dict)
     nth: dict[int, "_Node"] = field(default_factory=dict)
@@ -96,7 +94,7 @@ def _item(node: _Node) -> Visit:
     """What is done with one element, itself not an array."""
     visits = [_when(condition, _item(below)) for condition, below in node.only.items()]
     if node.leaves:
-        visits.append(_leaves(tuple(node.leaves)))
+        visits.append(_all(node.leaves))
     if node.guarded:
         visits.append(_guarded(tuple(node.guarded)))
     if node.members:
@@ -110,7 +108,7 @@ def _entered(node: _Node) -> Visit:
     if node.members or node.only or node.guarded:
         visits.append(_each(_item(node)))
     elif node.leaves:
-        visits.append(_each_leaves(tuple(node.leaves)))
+        visits.append(_each(_all(node.leaves)))
     return _all(visits)
 
 
@@ -126,40 +124,16 @@ def _all(visits: list[Visit]) -> Visit:
     return visit
 
 
-def _leaves(leaves: tuple[tuple[Collect, Indexed], ...]) -> Visit:
-    def visit(value: Any, gathered: Gathered) -> None:
-        for collect, parameter in leaves:
-            collect(value, parameter, gathered)
-
-    return visit
-
-
-def _guarded(leaves: tuple[tuple[tuple[str, ...], Collect, Indexed], ...]) -> Visit:
+def _guarded(leaves: tuple[tuple[tuple[str, ...], Collect], ...]) -> Visit:
     def visit(value: Any, gathered: Gathered) -> None:
         if type(value) is dict:
-            for needs, collect, parameter in leaves:
+            for needs, collect in leaves:
                 for key in needs:
                     if key in value:
-                        collect(value, parameter, gathered)
+                        collect(value, gathered)
                         break
 
     return visit
-
-
-def _each_leaves(leaves: tuple[tuple[Collect, Indexed], ...]) -> Visit:
-    """`_each` of `_leaves`, with a call less for each element; most nodes are so."""
-    if len(leaves) > 1:
-        return _each(_leaves(leaves))
-    ((collect, parameter),) = leaves
-
-    def visit_each(value: Any, gathered: Gathered) -> None:
-        if type(value) is list:
-            for item in value:
-                collect(item, parameter, gathered)
-        else:
-            collect(value, parameter, gathered)
-
-    return visit_each
 
 
 def _each(visit: Visit) -> Visit:

@@ -16,6 +16,7 @@ from fhir_server.storage.query import (
     DriverIs,
     IdIs,
     IntervalIs,
+    KeyHas,
     KeyIn,
     KeyIs,
     Not,
@@ -75,6 +76,8 @@ class Candidates:
                 return _union(self._by_term.get(key, ()) for key in keys)
             case KeyIn(low, high):
                 return self._between(low, high)
+            case KeyHas():
+                return self._between(*test.range)
             case DriverIs(drivers, start):
                 return _union(_within_ends(self._drivers, driver, start) for driver in drivers)
             case IntervalIs((key, last), ends) if key == last:
@@ -129,6 +132,14 @@ def _key_in(test: KeyIn, candidate: Candidate) -> bool:
     return any(type(key) is kind and low <= key < high for key in candidate.terms.keys)
 
 
+def _key_has(test: KeyHas, candidate: Candidate) -> bool:
+    behind = len(test.beginning)
+    return any(
+        type(key) is str and key.startswith(test.beginning) and test.part in key[behind:]
+        for key in candidate.terms.keys
+    )
+
+
 def _driver_is(test: DriverIs, candidate: Candidate) -> bool:
     terms = candidate.terms
     return (
@@ -156,6 +167,7 @@ def _share(some: Iterable[Any], others: Iterable[Any]) -> bool:
 _MEANINGS: Final[Mapping[type, Callable[[Any, Candidate], bool]]] = {
     KeyIs: lambda test, candidate: _share(test.keys, candidate.terms.keys),
     KeyIn: _key_in,
+    KeyHas: _key_has,
     DriverIs: _driver_is,
     IntervalIs: _interval_is,
     IdIs: lambda test, candidate: candidate.id in test.ids,

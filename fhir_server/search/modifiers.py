@@ -2,19 +2,22 @@
 
 https://hl7.org/fhir/R4/search.html#modifiers
 
-A modifier is a line in MODIFIERS: the search types it is for, and the criterion it makes.
+A modifier is a line in MODIFIERS: the search types it is for, and the criterion it makes. A
+reference also takes the name of a type it may point to.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from fhir_server.errors import UnknownParameter
 from fhir_server.search.bound import Bound
 from fhir_server.search.clause import Clause
-from fhir_server.search.planning import Criterion
-from fhir_server.search.values.parameter import Context
+from fhir_server.search.planning import Criterion, Rank, any_of
+from fhir_server.search.values import reference, string, token, uri
+from fhir_server.search.values.parameter import Context, Parameter
 from fhir_server.search.values.table import VALUES
+from fhir_server.storage.query import Not, Test
 
 Make = Callable[[Bound, tuple[str, ...], Context], Criterion]
 """The criterion that one of the values holds in the modifier's sense."""
@@ -31,12 +34,20 @@ class Modifier:
 
 def criterion_of(bound: Bound, clause: Clause, context: Context) -> Criterion:
     """The criterion of a clause without a chain; UnknownParameter for a modifier it cannot take."""
-    if clause.modifier is None:
+    name = clause.modifier
+    if name is None:
         return bound.criterion(clause.values, context)
-    modifier = MODIFIERS.get(clause.modifier)
+    if name in bound.targets:
+        return _of_type(bound, name).criterion(clause.values, context)
+    modifier = MODIFIERS.get(name)
     if modifier is None or not takes(bound, modifier):
-        raise refusal(clause, [name for name, each in MODIFIERS.items() if takes(bound, each)])
+        raise refusal(clause, [f":{each}" for each in modifiers_of(bound)])
     return modifier.make(bound, clause.values, context)
+
+
+def modifiers_of(bound: Bound) -> list[str]:
+    """Names of the modifiers a parameter takes, without the types of a reference."""
+    return [name for name, each in MODIFIERS.items() if takes(bound, each)]
 
 
 def takes(bound: Bound, modifier: Modifier) -> bool:
@@ -44,16 +55,63 @@ def takes(bound: Bound, modifier: Modifier) -> bool:
 
 
 def refusal(clause: Clause, allowed: list[str]) -> UnknownParameter:
-    names = " or ".join(f":{name}" for name in allowed)
     return UnknownParameter(
-        f"Not supported: {clause.shown}. {clause.name} takes {names or 'no modifier'}."
+        f"Not supported: {clause.shown}. {clause.name} takes "
+        f"{' or '.join(allowed) or 'no modifier'}."
     )
+
+
+def _of_type(bound: Bound, type_: str) -> Bound:
+    """The same parameter, with references to one type only."""
+    places = tuple(replace(place, targets=(type_,)) for place in bound.places)
+    return replace(bound, places=places, target=type_)
 
 
 def _missing(bound: Bound, values: tuple[str, ...], _: Context) -> Criterion:
     return bound.missing(values)
 
 
-MODIFIERS: Final[Mapping[str, Modifier]] = {
-    "missing": Modifier(frozenset(VALUES), _missing, lambda bound: bound.tells_missing),
-}
+def _not(bound: Bound, values: tuple[str, ...], context: Context) -> Criterion:
+    """What has none of the values, and so what has no value at all."""
+    found = bound.criterion(values, context)
+    return Criterion(f"{bound.code}:not", Not(found.test), Rank.CATEGORY)
+
+
+def _by(name: str, rank: Rank, test: Callable[[Parameter, str], Test]) -> Make:
+    """The criterion whose values are each tested so, at every place the parameter looks."""
+
+    def make(bound: Bound, values: tuple[str, ...], _: Context) -> Criterion:
+        tests = [test(place, value) for value in values for place in bound.places]
+        return Criterion(f"{bound.code}:{name}", any_of(tests), rank)
+
+    return make
+
+
+def _line(
+    name: str, type_: str, rank: Rank, test: Callable[[Parameter, str], Test], *of: str
+) -> tuple[str, Modifier]:
+    """A modifier of one search type; `of` names the FHIR types one of which it must look at."""
+    wanted = frozenset(of)
+
+    def possible(bound: Bound) -> bool:
+        types = bound.places[0].types
+        return not wanted or not types or bool(types & wanted)
+
+    return name, Modifier(frozenset({type_}), _by(name, rank, test), possible)
+
+
+_TEXTS: Final = ("Coding", "CodeableConcept", "Identifier")
+
+MODIFIERS: Final[Mapping[str, Modifier]] = dict(
+    (
+        ("missing", Modifier(frozenset(VALUES), _missing)),
+        ("not", Modifier(frozenset({"token"}), _not)),
+        _line("exact", "string", Rank.STRING, string.test_exact),
+        _line("contains", "string", Rank.ANYWHERE, string.test_contains),
+        _line("text", "token", Rank.STRING, token.test_text, *_TEXTS),
+        _line("of-type", "token", Rank.IDENTIFIER, token.test_of_type, "Identifier"),
+        _line("identifier", "reference", Rank.IDENTIFIER, reference.test_identifier),
+        _line("below", "uri", Rank.STRING, uri.test_below),
+        _line("above", "uri", Rank.URI, uri.test_above),
+    )
+)

@@ -33,6 +33,7 @@ from fhir_server.storage.query import (
     DriverIs,
     IdIs,
     IntervalIs,
+    KeyHas,
     KeyIn,
     KeyIs,
     Order,
@@ -57,7 +58,7 @@ MOST_TERMS: Final = 200
 """Most driver terms in one driver; stores merge that many ordered scans."""
 
 
-_DRIVERS: Final = (KeyIs, KeyIn, DriverIs, IntervalIs, IdIs, UpdatedIn)
+_DRIVERS: Final = (KeyIs, KeyIn, KeyHas, DriverIs, IntervalIs, IdIs, UpdatedIn)
 
 
 class Rank(IntEnum):
@@ -75,6 +76,7 @@ class Rank(IntEnum):
     STRING = 9
     UPDATED = 10
     CATEGORY = 11
+    ANYWHERE = 12
 
 
 @dataclass(frozen=True, slots=True)

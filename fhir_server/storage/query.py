@@ -30,6 +30,23 @@ class KeyIn:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyHas:
+    """Some text key begins with `beginning` and has `part` anywhere behind it.
+
+    An index can only go through all keys with that beginning.
+    """
+
+    beginning: str
+    """Not empty; its last character is one of ASCII."""
+    part: str
+
+    @property
+    def range(self) -> tuple[str, str]:
+        """All keys that begin so, as [low, high)."""
+        return self.beginning, self.beginning[:-1] + chr(ord(self.beginning[-1]) + 1)
+
+
+@dataclass(frozen=True, slots=True)
 class DriverIs:
     """Some driver term is one of these, and the main date begins and ends in the windows.
 
@@ -88,7 +105,7 @@ class AllOf:
     tests: tuple["Test", ...]
 
 
-Driver = KeyIs | KeyIn | DriverIs | IntervalIs | IdIs | UpdatedIn
+Driver = KeyIs | KeyIn | KeyHas | DriverIs | IntervalIs | IdIs | UpdatedIn
 """A test that an index can begin with."""
 Test = Driver | Not | AnyOf | AllOf
 

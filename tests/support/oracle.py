@@ -17,6 +17,7 @@ from fhir_server.storage.query import (
     Guard,
     IdIs,
     IntervalIs,
+    KeyHas,
     KeyIn,
     KeyIs,
     Not,
@@ -185,6 +186,14 @@ def _same_kind(keys: Iterable[Key], kind: Key) -> Iterable[Key]:
     return (key for key in keys if isinstance(key, type(kind)))
 
 
+def _key_has(test: KeyHas, row: Row) -> bool:
+    texts = [key for key in row.terms.keys if isinstance(key, str)]
+    return any(
+        text.startswith(test.beginning) and test.part in text[len(test.beginning) :]
+        for text in texts
+    )
+
+
 def _key_in(test: KeyIn, row: Row) -> bool:
     keys = _same_kind(row.terms.keys, test.low)
     return any(test.low <= key < test.high for key in keys)  # type: ignore[operator]  # of one kind
@@ -211,6 +220,7 @@ _MEANINGS = cast(
     {
         KeyIs: lambda test, row: any(key in test.keys for key in row.terms.keys),
         KeyIn: _key_in,
+        KeyHas: _key_has,
         DriverIs: _driver_is,
         IntervalIs: _interval_is,
         IdIs: lambda test, row: row.version.id in test.ids,

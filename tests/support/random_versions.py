@@ -15,6 +15,7 @@ from fhir_server.storage.query import (
     DriverIs,
     IdIs,
     IntervalIs,
+    KeyHas,
     KeyIn,
     KeyIs,
     Not,
@@ -152,6 +153,14 @@ def _key_in(random: Random) -> Driver:
     return KeyIn(first, last)
 
 
+def _key_has(random: Random) -> Driver:
+    text = random.choice([key for key in TEXT_KEYS if key])
+    start, end = sorted(random.choices(range(len(text) + 1), k=2))
+    ends = [end for end in range(1, len(text) + 1) if text[end - 1].isascii()]
+    beginning = text[: random.choice(ends)]
+    return KeyHas(beginning, text[start:end] if random.random() < 0.8 else random.choice(".*\\$^Ä"))
+
+
 def _driver_is(random: Random) -> Driver:
     drivers = tuple(random.choices(DRIVERS, k=random.choice((0, 1, 1, 1, 1, 2, 5, 70))))
     return DriverIs(drivers, _window(random, TIMES), _window(random, TIMES))
@@ -172,7 +181,9 @@ def _updated_in(random: Random) -> Driver:
     return random.choice((UpdatedIn(low, high), UpdatedIn(low), UpdatedIn(high=high)))
 
 
-_MAKERS = (_key_is, _key_is, _key_in, _driver_is, _driver_is, _interval_is, _id_is, _updated_in)
+_MAKERS = (
+    _key_is, _key_is, _key_in, _key_has, _driver_is, _driver_is, _interval_is, _id_is, _updated_in,
+)  # fmt: skip
 
 Number = TypeVar("Number", int, float)
 

@@ -40,9 +40,9 @@ def entries(
     table = indexers(zone, base_url)[search_type]
     gathered = Entries()
     for type_, element in elements:
-        table[type_](element, MARK, gathered)
+        table[type_](MARK)(element, gathered)
         # The same for another parameter: nothing may be found that is only there.
-        table[type_](element, OTHER, gathered)
+        table[type_](OTHER)(element, gathered)
     return gathered
 
 
@@ -51,8 +51,8 @@ def tuple_entries(parts: Sequence[tuple[str, str]], elements: Sequence[Any]) -> 
     index = composite.indexer(parts)
     assert index is not None
     gathered = Entries()
-    index(elements, MARK, gathered)
-    index(elements, OTHER, gathered)
+    index(MARK)(elements, gathered)
+    index(OTHER)(elements, gathered)
     return gathered
 
 

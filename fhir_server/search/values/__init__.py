@@ -12,7 +12,7 @@ Every module has
 
 and, but for `composite`, indexers by the FHIR type of the element:
 
-    INDEXERS: Mapping[str, Indexer]      (element, Indexed, Entries) -> None
+    INDEXERS: Mapping[str, Indexer]      (Indexed) -> (element, Entries) -> None
 
 `date` depends on the zone and `reference` on the base, so theirs are made by `indexers(...)`;
 `table.py` lists all types and makes the indexers of all. A composite is indexed by

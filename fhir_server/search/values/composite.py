@@ -18,7 +18,7 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, tzinfo
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b
 from itertools import product
 from typing import Any
@@ -35,8 +35,9 @@ from fhir_server.storage.versions import Interval
 
 Part = tuple[str, str]
 """Search type and FHIR type of one part, such as `("quantity", "Quantity")`."""
-TupleIndexer = Callable[[Sequence[Any], Indexed, Entries], None]
+TupleIndex = Callable[[Sequence[Any], Entries], None]
 """Add the entries of parts that belong together, one element for each; ignore what cannot be."""
+TupleIndexer = Callable[[Indexed], TupleIndex]
 
 
 def indexer(parts: Sequence[Part], zone: tzinfo = UTC, base_url: str = "") -> TupleIndexer | None:
@@ -136,40 +137,45 @@ def _comparable(forms: Forms, element: Any) -> Sequence[Form]:
 
 
 def _with_forms(forms: Forms, others: Forms | None) -> TupleIndexer | None:
-    if others is None:
-        return None
+    return None if others is None else partial(_index_forms, forms, others)
 
-    def index(parts: Sequence[Any], parameter: Indexed, entries: Entries) -> None:
+
+def _index_forms(forms: Forms, others: Forms, parameter: Indexed) -> TupleIndex:
+    def index(parts: Sequence[Any], entries: Entries) -> None:
         seconds = [_second(form) for form in _comparable(others, parts[1])]
         if seconds:
             for form in _comparable(forms, parts[0]):
                 beginning = parameter.prefix + _narrowed(form)
-                entries.keys.extend([beginning + second for second in seconds])
+                entries.keys += [beginning + second for second in seconds]
 
     return index
 
 
 def _with_texts(forms: Forms, others: string.Texts | None) -> TupleIndexer | None:
-    if others is None:
-        return None
+    return None if others is None else partial(_index_texts, forms, others)
 
-    def index(parts: Sequence[Any], parameter: Indexed, entries: Entries) -> None:
-        texts = others(parts[1])
+
+def _index_texts(forms: Forms, others: string.Texts, parameter: Indexed) -> TupleIndex:
+    def index(parts: Sequence[Any], entries: Entries) -> None:
+        folded = (string.folded_text(text)[: string.LONGEST] for text in others(parts[1]))
+        texts = [text for text in folded if text]
         if texts:
             for form in _comparable(forms, parts[0]):
                 beginning = parameter.text + _text(form)
-                entries.keys.extend([beginning + text for text in texts])
+                entries.keys += [beginning + text for text in texts]
 
     return index
 
 
-def _with_bounds(
-    forms: Forms, others: Callable[[Any], tuple[float, float] | None] | None
-) -> TupleIndexer | None:
-    if others is None:
-        return None
+BoundsOf = Callable[[Any], tuple[float, float] | None]
 
-    def index(parts: Sequence[Any], parameter: Indexed, entries: Entries) -> None:
+
+def _with_bounds(forms: Forms, others: BoundsOf | None) -> TupleIndexer | None:
+    return None if others is None else partial(_index_bounds, forms, others)
+
+
+def _index_bounds(forms: Forms, others: BoundsOf, parameter: Indexed) -> TupleIndex:
+    def index(parts: Sequence[Any], entries: Entries) -> None:
         bounds = others(parts[1])
         if bounds is not None:
             for form in _comparable(forms, parts[0]):
@@ -180,16 +186,19 @@ def _with_bounds(
 
 
 def _with_amounts(forms: Forms, others: quantity.Amounts | None) -> TupleIndexer | None:
-    if others is None:
-        return None
+    return None if others is None else partial(_index_amounts, forms, others)
 
-    def index(parts: Sequence[Any], parameter: Indexed, entries: Entries) -> None:
+
+def _index_amounts(forms: Forms, others: quantity.Amounts, parameter: Indexed) -> TupleIndex:
+    upper = parameter.number << 32
+
+    def index(parts: Sequence[Any], entries: Entries) -> None:
         amounts = others(parts[1])
         if amounts:
             for form in _comparable(forms, parts[0]):
-                for unit, low, high in amounts:
-                    key = keys.interval_key(parameter, _group(form, unit))
-                    entries.intervals.append(Interval(key, low, high))
+                entries.intervals += [
+                    Interval(upper | _group(form, unit), low, high) for unit, low, high in amounts
+                ]
 
     return index
 
@@ -200,8 +209,13 @@ def _between(
     """One interval from the one number to the other, so that both are compared at once."""
     if lows is None or highs is None:
         return None
+    return partial(_index_between, forms, lows, highs)
 
-    def index(parts: Sequence[Any], parameter: Indexed, entries: Entries) -> None:
+
+def _index_between(
+    forms: Forms, lows: number.BoundsOf, highs: number.BoundsOf, parameter: Indexed
+) -> TupleIndex:
+    def index(parts: Sequence[Any], entries: Entries) -> None:
         low, high = lows(parts[1]), highs(parts[2])
         if low is not None and high is not None:
             for form in _comparable(forms, parts[0]):

@@ -7,12 +7,12 @@ Every value is a span of milliseconds; prefixes compare spans (`prefixes.py`).
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, tzinfo
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from fhir_server.fhir.temporal import Span, period_span, reader, timing_span
 from fhir_server.search import keys
-from fhir_server.search.entries import Entries, Indexed, Indexer
+from fhir_server.search.entries import Entries, Index, Indexed, Indexer
 from fhir_server.search.values.escapes import unescape, wrong
 from fhir_server.search.values.parameter import Context, Parameter
 from fhir_server.search.values.prefixes import TIME, compare, take_prefix
@@ -77,15 +77,16 @@ def spans_of(zone: tzinfo = UTC) -> Mapping[str, Spans]:
 
 def indexers(zone: tzinfo = UTC) -> Mapping[str, Indexer]:
     """Indexers by FHIR type."""
-    return {type_: _indexer(spans) for type_, spans in spans_of(zone).items()}
+    return {type_: partial(_index, spans) for type_, spans in spans_of(zone).items()}
 
 
-def _indexer(spans: Spans) -> Indexer:
-    def index(element: Any, parameter: Indexed, entries: Entries) -> None:
+def _index(spans: Spans, parameter: Indexed) -> Index:
+    key = parameter.number << 32
+
+    def index(element: Any, entries: Entries) -> None:
         span = spans(element)
         if span is not None:
-            first, last = span
-            entries.intervals.append(Interval(parameter.number << 32, first, last))
+            entries.intervals.append(Interval(key, *span))
 
     return index
 

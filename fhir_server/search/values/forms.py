@@ -5,10 +5,11 @@ have forms; composites combine them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from fhir_server.search import keys
-from fhir_server.search.entries import Entries, Indexed, Indexer
+from fhir_server.search.entries import Entries, Index, Indexed, Indexer
 from fhir_server.storage.query import KeyIs
 
 Form = bytes
@@ -23,7 +24,7 @@ PRESENT: tuple[Form, ...] = (keys.ANY + NO_VALUE,)
 
 def indexers(forms: Mapping[str, Forms]) -> Mapping[str, Indexer]:
     """Indexers that add one key for each form, by FHIR type."""
-    return {type_: _indexer(of) for type_, of in forms.items()}
+    return {type_: partial(_index, of) for type_, of in forms.items()}
 
 
 def key_is(parameter: Indexed, forms: Sequence[Form]) -> KeyIs:
@@ -31,10 +32,10 @@ def key_is(parameter: Indexed, forms: Sequence[Form]) -> KeyIs:
     return KeyIs(tuple(parameter.prefix + form for form in dict.fromkeys(forms)))
 
 
-def _indexer(forms: Forms) -> Indexer:
-    def index(element: Any, parameter: Indexed, entries: Entries) -> None:
-        prefix = parameter.prefix
-        for form in forms(element):
-            entries.keys.append(prefix + form)
+def _index(forms: Forms, parameter: Indexed) -> Index:
+    prefix = parameter.prefix
+
+    def index(element: Any, entries: Entries) -> None:
+        entries.keys += [prefix + form for form in forms(element)]
 
     return index

@@ -13,10 +13,11 @@ import re
 from collections.abc import Callable, Mapping
 from decimal import Context as Arithmetic
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeGuard
 
 from fhir_server.search import keys
-from fhir_server.search.entries import Entries, Indexed, Indexer
+from fhir_server.search.entries import Entries, Index, Indexed, Indexer
 from fhir_server.search.keys import UNBOUNDED
 from fhir_server.search.values.escapes import unescape, wrong
 from fhir_server.search.values.parameter import Context, Parameter
@@ -127,13 +128,17 @@ BOUNDS: Mapping[str, BoundsOf] = {
 }
 
 
-def _indexer(bounds: BoundsOf) -> Indexer:
-    def index(element: Any, parameter: Indexed, entries: Entries) -> None:
+def _index(bounds: BoundsOf, parameter: Indexed) -> Index:
+    key = parameter.number << 32
+
+    def index(element: Any, entries: Entries) -> None:
         found = bounds(element)
         if found is not None:
-            entries.intervals.append(Interval(parameter.number << 32, *found))
+            entries.intervals.append(Interval(key, *found))
 
     return index
 
 
-INDEXERS: Mapping[str, Indexer] = {type_: _indexer(bounds) for type_, bounds in BOUNDS.items()}
+INDEXERS: Mapping[str, Indexer] = {
+    type_: partial(_index, bounds) for type_, bounds in BOUNDS.items()
+}

@@ -13,12 +13,12 @@ Values are points as numbers are (`number.py`), ranges where a comparator or a R
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from fhir_server.fhir.quantity import CURRENCIES, UCUM, Conversion, conversion
 from fhir_server.search import keys
-from fhir_server.search.entries import Entries, Indexed, Indexer
+from fhir_server.search.entries import Entries, Index, Indexed, Indexer
 from fhir_server.search.keys import UNBOUNDED
 from fhir_server.search.values.escapes import split, unescape, wrong
 from fhir_server.search.values.number import (
@@ -212,13 +212,16 @@ AMOUNTS: Mapping[str, Amounts] = {
 """Amounts by FHIR type; none for what has no value."""
 
 
-def _indexer(amounts: Amounts) -> Indexer:
-    def index(element: Any, parameter: Indexed, entries: Entries) -> None:
-        key = parameter.number << 32
+def _index(amounts: Amounts, parameter: Indexed) -> Index:
+    key = parameter.number << 32
+
+    def index(element: Any, entries: Entries) -> None:
         for group, low, high in amounts(element):
             entries.intervals.append(Interval(key | group, low, high))
 
     return index
 
 
-INDEXERS: Mapping[str, Indexer] = {type_: _indexer(amounts) for type_, amounts in AMOUNTS.items()}
+INDEXERS: Mapping[str, Indexer] = {
+    type_: partial(_index, amounts) for type_, amounts in AMOUNTS.items()
+}

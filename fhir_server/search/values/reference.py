@@ -7,13 +7,13 @@ the id; the version it may name is left aside. Any other reference is a form of 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from fhir_server.fhir.primitives import is_id
 from fhir_server.fhir.reference import Elsewhere, Local, parse
 from fhir_server.search import keys
-from fhir_server.search.entries import Indexer
+from fhir_server.search.entries import Entries, Index, Indexed, Indexer
 from fhir_server.search.values import forms
 from fhir_server.search.values.escapes import split, unescape, wrong
 from fhir_server.search.values.forms import PRESENT, Form, Forms, key_is
@@ -23,6 +23,8 @@ from fhir_server.storage.query import Test
 URL = keys.group("url")
 """The group of references that are a url and nothing else."""
 _IDENTIFIER = keys.group("identifier")
+_REMEMBERED = 1024
+"""Texts whose keys are kept for each parameter."""
 
 
 def forms_searched(parameter: Parameter, value: str, base_url: str) -> Sequence[Form]:
@@ -92,7 +94,30 @@ def forms_of(base_url: str = "") -> Mapping[str, Forms]:
 
 def indexers(base_url: str = "") -> Mapping[str, Indexer]:
     """Indexers by FHIR type."""
-    return forms.indexers(forms_of(base_url))
+    by_type = forms_of(base_url)
+    return {**forms.indexers(by_type), "Reference": partial(_index_reference, by_type["Reference"])}
+
+
+def _index_reference(of_reference: Forms, parameter: Indexed) -> Index:
+    """As any indexer, but what a plain text refers to is remembered: it is met again soon."""
+    prefix = parameter.prefix
+    known: dict[str, list[bytes]] = {}
+
+    def index(reference: Any, entries: Entries) -> None:
+        if type(reference) is not dict:
+            return
+        text = reference.get("reference")
+        if type(text) is not str or "identifier" in reference:
+            entries.keys += [prefix + form for form in of_reference(reference)]
+            return
+        found = known.get(text)
+        if found is None:
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            found = known[text] = [prefix + form for form in of_reference(reference)]
+        entries.keys += found
+
+    return index
 
 
 def _reader(base_url: str) -> Callable[[str], tuple[Form, ...]]:
@@ -103,6 +128,9 @@ def _reader(base_url: str) -> Callable[[str], tuple[Form, ...]]:
         match parse(text, base_url):
             case Local(type_, id_):
                 return (local_form(type_, id_),)
+            case Elsewhere(url, None, str() as type_):
+                # The second says which type it names, for whom only that is asked.
+                return _url_form(url), local_form(type_, url)
             case Elsewhere(url, None):
                 return (_url_form(url),)
             case Elsewhere(url, version):

@@ -4,23 +4,36 @@ https://hl7.org/fhir/R4/search.html#string
 
 Texts are folded (`kit/text.py`) and found by how they begin. Of a name or an address each part
 is a text of its own.
+
+    name=Ann            some text begins so, case, accents and width aside
+    name:contains=nn    some text has it anywhere; long texts are cut into pieces that overlap
+    name:exact=Anna     some text is just this, to the last accent: a key by its hash
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from fhir_server.kit.text import fold
 from fhir_server.search import keys
-from fhir_server.search.entries import Entries, Indexed, Indexer
+from fhir_server.search.entries import Entries, Index, Indexed, Indexer
 from fhir_server.search.values.escapes import unescape, wrong
 from fhir_server.search.values.parameter import Context, Parameter
-from fhir_server.storage.query import KeyIn, Test
+from fhir_server.storage.query import KeyHas, KeyIs, Test
+from fhir_server.storage.versions import Key
 
 LONGEST = 128
 """Code points of a folded text that are indexed, and that can be searched for."""
 
+_OVERLAP = 64
+"""Code points that neighbouring pieces of a long text share, so that no part of it is cut apart."""
 _FOLDED_AT_ONCE = 64 * LONGEST
-"""A text is cut before it is folded: what lies further on hardly ever reaches the first 128."""
+"""Code points of a text that are folded at all; what lies further on is not found."""
+_PIECE = "\1"
+"""How the key of a piece goes on behind the parameter's mark: no folded text has it."""
+_EXACT = keys.group("\0exact")
+_REMEMBERED = 1024
+_LONGEST_REMEMBERED = 64
 Texts = Callable[[Any], Sequence[str]]
 
 _NAME_PARTS = ("family", "given", "text", "prefix", "suffix")
@@ -44,15 +57,28 @@ def test(parameter: Parameter, value: str, _: Context) -> Test:
 
 def present(parameter: Parameter) -> Test:
     """The test that the parameter has any value."""
-    beginning: KeyIn = keys.text_beginning(parameter.indexed.text)
-    return beginning
+    return keys.of_parameter(parameter.indexed)
 
 
-def _text(text: Any) -> Sequence[str]:
-    if type(text) is not str:
-        return ()
-    folded = fold(text[:_FOLDED_AT_ONCE])[:LONGEST]
-    return (folded,) if folded else ()
+def test_exact(parameter: Parameter, value: str) -> Test:
+    """The test for `:exact`: some text is the value, character by character."""
+    return KeyIs((_exact_key(parameter.indexed, unescape(value)),))
+
+
+def test_contains(parameter: Parameter, value: str) -> Test:
+    """The test for `:contains`: some text has the value anywhere, case, accents and width aside."""
+    folded = text_searched(parameter, value)
+    if len(folded) > _OVERLAP:
+        raise wrong(parameter, value, f"at most {_OVERLAP} characters can be looked for anywhere")
+    return KeyHas(parameter.indexed.text, folded)
+
+
+def _exact_key(parameter: Indexed, text: str) -> bytes:
+    return parameter.prefix + _EXACT + keys.value(text)
+
+
+def _whole(text: Any) -> Sequence[str]:
+    return (text,) if type(text) is str and text else ()
 
 
 def _parts(names: tuple[str, ...]) -> Texts:
@@ -62,32 +88,60 @@ def _parts(names: tuple[str, ...]) -> Texts:
         found: list[str] = []
         for name in names:
             value = element.get(name)
-            if value is None:
-                continue
-            for part in value if type(value) is list else (value,):
-                for text in _text(part):
-                    if text not in found:
-                        found.append(text)
+            if type(value) is str:
+                found.append(value)
+            elif type(value) is list:
+                found += [part for part in value if type(part) is str]
         return found
 
     return texts
 
 
 TEXTS: Mapping[str, Texts] = {
-    "string": _text,
-    "markdown": _text,
+    "string": _whole,
+    "markdown": _whole,
     "HumanName": _parts(_NAME_PARTS),
     "Address": _parts(_ADDRESS_PARTS),
     "CodeableConcept": _parts(("text",)),
 }
+"""Texts by FHIR type, as they are written."""
 
 
-def _indexer(texts: Texts) -> Indexer:
-    def index(element: Any, parameter: Indexed, entries: Entries) -> None:
+class _TextKeys(dict[str, tuple[Key, ...]]):
+    """Keys of a text, made when first asked for: many names and towns are met again."""
+
+    def __init__(self, parameter: Indexed) -> None:
+        self._parameter = parameter
+
+    def __missing__(self, text: str) -> tuple[Key, ...]:
+        parameter, folded = self._parameter, folded_text(text)
+        found: tuple[Key, ...] = ()
+        if folded:
+            found = (parameter.text + folded[:LONGEST], _exact_key(parameter, text))
+        if len(folded) > LONGEST:
+            starts = range(LONGEST - _OVERLAP, len(folded) - _OVERLAP, LONGEST - _OVERLAP)
+            piece = parameter.text + _PIECE
+            found += tuple(piece + folded[at : at + LONGEST] for at in starts)
+        if len(text) <= _LONGEST_REMEMBERED:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[text] = found
+        return found
+
+
+def folded_text(text: str) -> str:
+    """How a text is searched, as long as it may be."""
+    return fold(text[:_FOLDED_AT_ONCE])
+
+
+def _index(texts: Texts, parameter: Indexed) -> Index:
+    known = _TextKeys(parameter)
+
+    def index(element: Any, entries: Entries) -> None:
         for text in texts(element):
-            entries.keys.append(parameter.text + text)
+            entries.keys += known[text]
 
     return index
 
 
-INDEXERS: Mapping[str, Indexer] = {type_: _indexer(texts) for type_, texts in TEXTS.items()}
+INDEXERS: Mapping[str, Indexer] = {type_: partial(_index, texts) for type_, texts in TEXTS.items()}

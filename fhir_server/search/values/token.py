@@ -12,15 +12,22 @@ Codes compare without regard to case, since the specification asks for that when
 Identifiers and plain strings compare exactly, and share no form with codes.
 """
 
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Any
 
 from fhir_server.search import keys
-from fhir_server.search.entries import Indexer
 from fhir_server.search.values.escapes import split, unescape, wrong
-from fhir_server.search.values.forms import NO_VALUE, PRESENT, Form, Forms, indexers, key_is
+from fhir_server.search.values.forms import Form, key_is
 from fhir_server.search.values.parameter import Context, Parameter
+from fhir_server.search.values.token_forms import (
+    FORMS,
+    INDEXERS,
+    LONGEST_TEXT,
+    exact_value,
+    folded_text,
+    folded_value,
+    of_type_form,
+)
 from fhir_server.storage.query import AnyOf, Test
 
 SPECIAL_VALUES = "http://terminology.hl7.org/CodeSystem/special-values"
@@ -51,6 +58,26 @@ def test(parameter: Parameter, value: str, _: Context) -> Test:
         tests = tuple(keys.of_group(parameter.indexed, group) for group in groups)
         return tests[0] if len(tests) == 1 else AnyOf(tests)
     return key_is(parameter.indexed, forms_searched(parameter, value))
+
+
+def test_text(parameter: Parameter, value: str) -> Test:
+    """The test for `:text`: a display, a concept's text or an identifier type's begins so."""
+    folded = folded_text(unescape(value))
+    if not folded:
+        raise wrong(parameter, value, "it has no letter, digit or sign to look for")
+    if len(unescape(value)) > LONGEST_TEXT:
+        raise wrong(parameter, value, f"at most {LONGEST_TEXT} characters can be looked for")
+    return keys.text_beginning(parameter.indexed.text + folded)
+
+
+def test_of_type(parameter: Parameter, value: str) -> Test:
+    """The test for `:of-type`: `system|code|value`, type and value of one identifier."""
+    match [unescape(piece) for piece in split(value, "|")]:
+        case [system, code, text] if code and text:
+            return key_is(parameter.indexed, (of_type_form(system, code, text),))
+    raise wrong(
+        parameter, value, "write `system|code|value`: the identifier's type, then its value"
+    )
 
 
 def present(parameter: Parameter) -> Test:
@@ -87,94 +114,10 @@ def _implies(parameter: Parameter, system: str) -> bool:
 
 def _ways_to_compare(parameter: Parameter) -> Sequence[Any]:
     if not parameter.types:
-        return (_folded_value, _exact_value)
+        return (folded_value, exact_value)
     exact = bool(parameter.types & _EXACT_TYPES)
     folded = bool(parameter.types - _EXACT_TYPES)
-    return (*((_folded_value,) if folded else ()), *((_exact_value,) if exact else ()))
+    return (*((folded_value,) if folded else ()), *((exact_value,) if exact else ()))
 
 
-def _coding(coding: Any) -> Sequence[Form]:
-    if type(coding) is not dict:
-        return ()
-    code, system = coding.get("code"), coding.get("system")
-    if type(code) is str:
-        return _folded_forms(system if type(system) is str else "", code)
-    return _system_only(system)
-
-
-def _concept(concept: Any) -> Sequence[Form]:
-    if type(concept) is not dict:
-        return ()
-    codings = concept.get("coding")
-    if type(codings) is not list or not codings:
-        return PRESENT
-    if len(codings) == 1:
-        return _coding(codings[0])
-    return [form for coding in codings for form in _coding(coding)]
-
-
-def _identifier(identifier: Any) -> Sequence[Form]:
-    if type(identifier) is not dict:
-        return ()
-    value, system = identifier.get("value"), identifier.get("system")
-    if type(value) is str:
-        # Hardly one identifier is met twice: their values are not worth remembering.
-        exact = _exact_value(value)
-        return (keys.group(system if type(system) is str else "") + exact, keys.ANY + exact)
-    return _system_only(system)
-
-
-def _contact_point(contact: Any) -> Sequence[Form]:
-    if type(contact) is not dict:
-        return ()
-    value = contact.get("value")
-    return _folded_forms("", value) if type(value) is str else PRESENT
-
-
-def _code(code: Any) -> Sequence[Form]:
-    return _folded_forms("", code) if type(code) is str else ()
-
-
-def _boolean(value: Any) -> Sequence[Form]:
-    return _folded_forms("", "true" if value else "false") if type(value) is bool else ()
-
-
-def _string(text: Any) -> Sequence[Form]:
-    return _exact_forms(text) if type(text) is str else ()
-
-
-def _system_only(system: Any) -> Sequence[Form]:
-    return (keys.group(system) + NO_VALUE,) if type(system) is str else PRESENT
-
-
-@lru_cache(maxsize=8192)
-def _folded_forms(system: str, code: str) -> tuple[Form, Form]:
-    value = _folded_value(code)
-    return keys.group(system) + value, keys.ANY + value
-
-
-@lru_cache(maxsize=1024)
-def _exact_forms(text: str) -> tuple[Form, Form]:
-    value = _exact_value(text)
-    return keys.NONE + value, keys.ANY + value
-
-
-def _folded_value(code: str) -> bytes:
-    return keys.value(code.casefold())
-
-
-def _exact_value(text: str) -> bytes:
-    # A code cannot contain this character, so no folded value is an exact one as well.
-    return keys.value("\0" + text)
-
-
-FORMS: Mapping[str, Forms] = {
-    "Coding": _coding,
-    "CodeableConcept": _concept,
-    "Identifier": _identifier,
-    "ContactPoint": _contact_point,
-    "code": _code,
-    "boolean": _boolean,
-    **dict.fromkeys(("string", "id", "uri", "url", "canonical", "oid", "uuid"), _string),
-}
-INDEXERS: Mapping[str, Indexer] = indexers(FORMS)
+__all__ = ["FORMS", "INDEXERS", "forms_searched", "present", "test", "test_of_type", "test_text"]

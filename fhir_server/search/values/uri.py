@@ -3,18 +3,24 @@
 https://hl7.org/fhir/R4/search.html#uri
 
 They compare exactly, character by character. A canonical is found with and without its version.
+
+    url:below=http://a/b    uris that begin so        url:above=http://a/b/c    its beginnings
 """
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, Final
 
 from fhir_server.search import keys
-from fhir_server.search.entries import Indexer
+from fhir_server.search.entries import Entries, Index, Indexed, Indexer
 from fhir_server.search.values.escapes import unescape, wrong
-from fhir_server.search.values.forms import Form, Forms, indexers, key_is
+from fhir_server.search.values.forms import Form, Forms, key_is
 from fhir_server.search.values.parameter import Context, Parameter
-from fhir_server.storage.query import Test
+from fhir_server.storage.query import KeyIs, Test
+
+LONGEST: Final = 255
+"""Characters of a uri that are indexed for comparison by beginning."""
+_NEEDED: Final = "a uri such as http://example.org/x is needed"
 
 GROUP = keys.NONE
 """The group of every uri."""
@@ -24,13 +30,34 @@ def forms_searched(parameter: Parameter, value: str) -> Sequence[Form]:
     """The form of a uri."""
     uri = unescape(value)
     if not uri:
-        raise wrong(parameter, value, "a uri such as http://example.org/x is needed")
+        raise wrong(parameter, value, _NEEDED)
     return (_form(uri),)
 
 
 def test(parameter: Parameter, value: str, _: Context) -> Test:
     """The test for one uri, whole."""
     return key_is(parameter.indexed, forms_searched(parameter, value))
+
+
+def test_below(parameter: Parameter, value: str) -> Test:
+    """The test for `:below`: some uri begins with the value."""
+    return keys.text_beginning(parameter.indexed.text + _searched(parameter, value))
+
+
+def test_above(parameter: Parameter, value: str) -> Test:
+    """The test for `:above`: the value begins with some uri."""
+    uri = _searched(parameter, value)
+    lengths = range(1, len(uri) + 1)
+    return KeyIs(tuple(parameter.indexed.text + uri[:length] for length in lengths))
+
+
+def _searched(parameter: Parameter, value: str) -> str:
+    uri = unescape(value)
+    if not uri:
+        raise wrong(parameter, value, _NEEDED)
+    if len(uri) > LONGEST:
+        raise wrong(parameter, value, f"at most {LONGEST} characters can be compared by beginning")
+    return uri
 
 
 def present(parameter: Parameter) -> Test:
@@ -65,4 +92,19 @@ FORMS: Mapping[str, Forms] = {
     **dict.fromkeys(("uri", "url", "oid", "uuid"), _uri),
     "canonical": _canonical,
 }
-INDEXERS: Mapping[str, Indexer] = indexers(FORMS)
+
+
+def _index(forms: Forms, parameter: Indexed) -> Index:
+    """Keys of a uri, and the uri itself as a text, so that its beginning can be looked for."""
+    prefix, beginning = parameter.prefix, parameter.text
+
+    def index(uri: Any, entries: Entries) -> None:
+        found = forms(uri)
+        if found:
+            entries.keys += [prefix + form for form in found]
+            entries.keys.append(beginning + uri[:LONGEST])
+
+    return index
+
+
+INDEXERS: Mapping[str, Indexer] = {type_: partial(_index, forms) for type_, forms in FORMS.items()}

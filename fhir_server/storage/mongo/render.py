@@ -5,6 +5,7 @@ under `$and`. Ranges over arrays are inside `$elemMatch`, so that one element ha
 Every open end is a finite number.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ from fhir_server.storage.query import (
     DriverIs,
     IdIs,
     IntervalIs,
+    KeyHas,
     KeyIn,
     KeyIs,
     Not,
@@ -36,6 +38,7 @@ _HINTS = {
     type(None): "k",
     KeyIs: "k",
     KeyIn: "k",
+    KeyHas: "k",
     DriverIs: "c",
     IntervalIs: "r",
     UpdatedIn: "u",
@@ -101,6 +104,8 @@ def test_of(test: Test) -> Document:
             return {"k": _one_of(tuple(map(portable, keys)))} if keys else _NONE
         case KeyIn(low, high):
             return {"k": {"$elemMatch": {"$gte": portable(low), "$lt": portable(high)}}}
+        case KeyHas():
+            return {"k": {"$elemMatch": _having(test)}}
         case DriverIs():
             return _driver(test)
         case IntervalIs(key, low, high):
@@ -115,6 +120,12 @@ def test_of(test: Test) -> Document:
             return {"$or": [test_of(one) for one in tests]} if tests else _NONE
         case AllOf(tests):
             return {"$and": [test_of(one) for one in tests]} if tests else {}
+
+
+def _having(test: KeyHas) -> Document:
+    low, high = (str(portable(end)) for end in test.range)
+    written = f"^{re.escape(low)}[\\s\\S]*{re.escape(str(portable(test.part)))}"
+    return {"$gte": low, "$lt": high, "$regex": written}
 
 
 def _driver(test: DriverIs) -> Document:

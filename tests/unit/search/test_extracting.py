@@ -16,7 +16,7 @@ from fhir_server.definitions.registry import Definitions, load_definitions
 from fhir_server.definitions.search_parameters import SearchParameter
 from fhir_server.search.catalog import Catalog
 from fhir_server.search.conditions import decider, reacher
-from fhir_server.search.entries import Entries, Indexed
+from fhir_server.search.entries import Entries
 from fhir_server.search.extracting import Find, Gathered, extractor
 from fhir_server.search.paths import Found, Path, Truth, Tuple
 from tests.support.data import data_folder
@@ -132,26 +132,25 @@ def _recorder(catalog: Catalog, type_: str) -> Any:
 
 
 def _finds(catalog: Catalog, type_: str, code: str) -> Iterator[Find]:
-    marked = Indexed(b"", 0, code)
     for found in catalog.of(type_).compiled[code].found:
         steps = found.steps if isinstance(found, Path) else ()
         steps = found.base.steps if isinstance(found, Tuple) else steps
-        yield Find(steps, _recording(found), marked)
+        yield Find(steps, _recording(code, found))
 
 
-def _recording(found: Found) -> Any:
+def _recording(code: str, found: Found) -> Any:
     """An indexer that writes down what it is given, made so that equal paths are one walk."""
 
-    def record(value: Any, parameter: Indexed, gathered: Entries) -> None:
+    def record(value: Any, gathered: Entries) -> None:
         assert isinstance(gathered, _Recorded)
         match found:
             case Path():
                 if not isinstance(value, list) and value is not None:
-                    gathered.seen.append((parameter.text, _written(value)))
+                    gathered.seen.append((code, _written(value)))
             case Truth(condition):
                 truth = decider(condition)(value)
                 if truth is not None:
-                    gathered.seen.append((parameter.text, _written(truth)))
+                    gathered.seen.append((code, _written(truth)))
             case Tuple(parts=parts):
                 if not isinstance(value, list) and value is not None:
                     whole = [
@@ -163,7 +162,7 @@ def _recording(found: Found) -> Any:
                         )
                         for part in parts
                     ]
-                    gathered.seen.append((parameter.text, _written(whole)))
+                    gathered.seen.append((code, _written(whole)))
 
     return record
 

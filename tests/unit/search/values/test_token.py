@@ -143,5 +143,5 @@ def test_presence_is_any_token_even_one_of_text_only() -> None:
 
 def test_what_is_only_present_is_found_by_no_token() -> None:
     gathered = entries("token", [("CodeableConcept", {"text": "hot"})])
-    assert len(gathered.keys) == 2
+    assert sum(isinstance(key, bytes) for key in gathered.keys) == 2
     assert not meets(ask("token", "hot"), gathered)

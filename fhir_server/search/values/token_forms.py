@@ -1,0 +1,217 @@
+"""Forms of tokens: what an element is indexed as, and what its texts are.
+
+https://hl7.org/fhir/R4/search.html#token
+
+Codings are met again and again, so that their keys are remembered by what they say.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+from fhir_server.kit.text import fold
+from fhir_server.search import keys
+from fhir_server.search.entries import Entries, Index, Indexed, Indexer
+from fhir_server.search.values.forms import NO_VALUE, PRESENT, Form, Forms, indexers
+from fhir_server.storage.versions import Key
+
+LONGEST_TEXT: Final = 128
+"""Code points of a folded text that are indexed, and that can be searched for."""
+_FOLDED_AT_ONCE: Final = 8 * 1024
+"""A text is cut before it is folded: what lies further on hardly ever reaches the first 128."""
+_REMEMBERED: Final = 1024
+"""Codings and texts kept for each parameter."""
+_OF_TYPE: Final = keys.group("\0of-type")
+"""The group of identifiers with their type; no system can be called so."""
+
+
+def of_type_form(system: str, code: str, value: str) -> Form:
+    """The form of an identifier's value together with its type."""
+    return _OF_TYPE + keys.value(f"{system}\0{code.casefold()}\0{value}")
+
+
+def folded_value(code: str) -> bytes:
+    return keys.value(code.casefold())
+
+
+def exact_value(text: str) -> bytes:
+    # A code cannot contain this character, so no folded value is an exact one as well.
+    return keys.value("\0" + text)
+
+
+def folded_text(text: str) -> str:
+    """How a text is indexed for `:text`; empty for one that has nothing to look for."""
+    return fold(text[:_FOLDED_AT_ONCE])[:LONGEST_TEXT]
+
+
+def _coding(coding: Any) -> Sequence[Form]:
+    if type(coding) is not dict:
+        return ()
+    code, system = coding.get("code"), coding.get("system")
+    if type(code) is str:
+        return _folded_forms(system if type(system) is str else "", code)
+    return _system_only(system)
+
+
+def _concept(concept: Any) -> Sequence[Form]:
+    if type(concept) is not dict:
+        return ()
+    codings = concept.get("coding")
+    if type(codings) is not list or not codings:
+        return PRESENT
+    if len(codings) == 1:
+        return _coding(codings[0])
+    return [form for coding in codings for form in _coding(coding)]
+
+
+def _identifier(identifier: Any) -> Sequence[Form]:
+    if type(identifier) is not dict:
+        return ()
+    value, system = identifier.get("value"), identifier.get("system")
+    if type(value) is str:
+        # Hardly one identifier is met twice: their values are not worth remembering.
+        exact = exact_value(value)
+        forms = keys.group(system if type(system) is str else "") + exact, keys.ANY + exact
+        return (*forms, *_typed(identifier, value)) if "type" in identifier else forms
+    return _system_only(system)
+
+
+def _typed(identifier: dict[str, Any], value: str) -> Iterator[Form]:
+    """Forms of the value with each coding of the identifier's type, for `:of-type`."""
+    concept = identifier["type"]
+    codings = concept.get("coding") if type(concept) is dict else None
+    for coding in codings if type(codings) is list else ():
+        if type(coding) is dict and type(coding.get("code")) is str:
+            system = coding.get("system")
+            yield of_type_form(system if type(system) is str else "", coding["code"], value)
+
+
+def _contact_point(contact: Any) -> Sequence[Form]:
+    if type(contact) is not dict:
+        return ()
+    value = contact.get("value")
+    return _folded_forms("", value) if type(value) is str else PRESENT
+
+
+def _code(code: Any) -> Sequence[Form]:
+    return _folded_forms("", code) if type(code) is str else ()
+
+
+def _boolean(value: Any) -> Sequence[Form]:
+    return _folded_forms("", "true" if value else "false") if type(value) is bool else ()
+
+
+def _string(text: Any) -> Sequence[Form]:
+    return _exact_forms(text) if type(text) is str else ()
+
+
+def _system_only(system: Any) -> Sequence[Form]:
+    return (keys.group(system) + NO_VALUE,) if type(system) is str else PRESENT
+
+
+@lru_cache(maxsize=8192)
+def _folded_forms(system: str, code: str) -> tuple[Form, Form]:
+    value = folded_value(code)
+    return keys.group(system) + value, keys.ANY + value
+
+
+@lru_cache(maxsize=1024)
+def _exact_forms(text: str) -> tuple[Form, Form]:
+    value = exact_value(text)
+    return keys.NONE + value, keys.ANY + value
+
+
+FORMS: Mapping[str, Forms] = {
+    "Coding": _coding,
+    "CodeableConcept": _concept,
+    "Identifier": _identifier,
+    "ContactPoint": _contact_point,
+    "code": _code,
+    "boolean": _boolean,
+    **dict.fromkeys(("string", "id", "uri", "url", "canonical", "oid", "uuid"), _string),
+}
+
+
+class _CodingKeys(dict[Any, tuple[Key, ...]]):
+    """Keys of a coding by its system, code and display, made when first asked for."""
+
+    def __init__(self, parameter: Indexed) -> None:
+        self._parameter = parameter
+
+    def __missing__(self, said: tuple[Any, Any, Any]) -> tuple[Key, ...]:
+        system, code, display = said
+        forms = _coding({"system": system, "code": code})
+        marked = [self._parameter.prefix + form for form in forms]
+        found: tuple[Key, ...] = (*marked, *self._texts(display))
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        self[said] = found
+        return found
+
+    def _texts(self, text: Any) -> tuple[str, ...]:
+        folded = folded_text(text) if type(text) is str else ""
+        return (self._parameter.text + folded,) if folded else ()
+
+
+class _TextKeys(_CodingKeys):
+    """Keys of a text alone."""
+
+    def __missing__(self, text: Any) -> tuple[Key, ...]:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        found = self[text] = self._texts(text)
+        return found
+
+
+def _index_coding(parameter: Indexed) -> Index:
+    known = _CodingKeys(parameter)
+
+    def index(coding: Any, entries: Entries) -> None:
+        if type(coding) is dict:
+            said = coding.get
+            try:
+                entries.keys += known[said("system"), said("code"), said("display")]
+            except TypeError:  # an object where a text belongs
+                entries.keys += [parameter.prefix + form for form in _coding(coding)]
+
+    return index
+
+
+def _index_concept(parameter: Indexed) -> Index:
+    index_coding, texts = _index_coding(parameter), _TextKeys(parameter)
+    present = parameter.prefix + PRESENT[0]
+
+    def index(concept: Any, entries: Entries) -> None:
+        if type(concept) is not dict:
+            return
+        codings, text = concept.get("coding"), concept.get("text")
+        if type(codings) is list and codings:
+            for coding in codings:
+                index_coding(coding, entries)
+        else:
+            entries.keys.append(present)
+        if type(text) is str:
+            entries.keys += texts[text]
+
+    return index
+
+
+def _index_identifier(parameter: Indexed) -> Index:
+    prefix, texts = parameter.prefix, _TextKeys(parameter)
+
+    def index(identifier: Any, entries: Entries) -> None:
+        entries.keys += [prefix + form for form in _identifier(identifier)]
+        kind = identifier.get("type") if type(identifier) is dict else None
+        text = kind.get("text") if type(kind) is dict else None
+        if type(text) is str:
+            entries.keys += texts[text]
+
+    return index
+
+
+INDEXERS: Final[Mapping[str, Indexer]] = {
+    **indexers(FORMS),
+    "Coding": _index_coding,
+    "CodeableConcept": _index_concept,
+    "Identifier": _index_identifier,
+}
