@@ -128,7 +128,7 @@ def _asked(request: Request, context: Context) -> _Asked:
     if page is not None:
         place = context.cursors.open(page, query_digest("/".join(request.path), pairs))
         # Updated and ordinal name one version: within a resource, updated strictly rises.
-        after = HistoryPosition(place.value, place.ordinal, 0)
+        after = HistoryPosition(int(place.value), place.ordinal, 0)
     return _Asked(since, (at.first, at.last) if at else None, count, after, pairs)
 
 

@@ -100,12 +100,8 @@ def position_of(order: Order, document: Document) -> Position:
 def test_of(test: Test) -> Document:
     """One test as a filter; the cases are those of `storage/query.py`."""
     match test:
-        case KeyIs(keys):
-            return {"k": _one_of(tuple(map(portable, keys)))} if keys else _NONE
-        case KeyIn(low, high):
-            return {"k": {"$elemMatch": {"$gte": portable(low), "$lt": portable(high)}}}
-        case KeyHas():
-            return {"k": {"$elemMatch": _having(test)}}
+        case KeyIs() | KeyIn() | KeyHas():
+            return _key(test)
         case DriverIs():
             return _driver(test)
         case IntervalIs(key, low, high):
@@ -120,6 +116,16 @@ def test_of(test: Test) -> Document:
             return {"$or": [test_of(one) for one in tests]} if tests else _NONE
         case AllOf(tests):
             return {"$and": [test_of(one) for one in tests]} if tests else {}
+
+
+def _key(test: KeyIs | KeyIn | KeyHas) -> Document:
+    match test:
+        case KeyIs(keys):
+            return {"k": _one_of(tuple(map(portable, keys)))} if keys else _NONE
+        case KeyIn(low, high):
+            return {"k": {"$elemMatch": {"$gte": portable(low), "$lt": portable(high)}}}
+        case KeyHas():
+            return {"k": {"$elemMatch": _having(test)}}
 
 
 def _having(test: KeyHas) -> Document:
