@@ -131,6 +131,16 @@ class Settings(BaseSettings):
     max_page_size: Count = Field(
         1000, description="Most matches on a page, whatever `_count` says."
     )
+    max_sorted: Count = Field(
+        10_000,
+        description="Most matches of a search that is sorted by what no index is ordered by.",
+    )
+    max_included: Count = Field(
+        1000, description="Most resources that `_include` and `_revinclude` add to one page."
+    )
+    max_include_depth: Count = Field(
+        3, description="Most links from a match that `_include:iterate` follows."
+    )
     zone: str = Field(
         "UTC",
         description="Time zone, such as `Europe/Berlin`, of dates and times that carry none.",

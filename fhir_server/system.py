@@ -106,10 +106,20 @@ def _searching(
         settings.fhir_base,
         page_key,
         limits=Limits(settings.max_parameters, settings.max_values),
-        sizes=Sizes(settings.page_size, settings.max_page_size),
+        sizes=_sizes(settings),
         clock=clock,
         zone=settings.time_zone,
         catalog=catalog,
+    )
+
+
+def _sizes(settings: Settings) -> Sizes:
+    return Sizes(
+        settings.page_size,
+        settings.max_page_size,
+        settings.max_sorted,
+        settings.max_included,
+        settings.max_include_depth,
     )
 
 

@@ -12,8 +12,8 @@ from fhir_server.interactions.preconditions import etag
 from fhir_server.interactions.request import Reply, Request
 from fhir_server.search.clause import shown
 from fhir_server.search.controls import FORMATTING
-from fhir_server.search.paging import PAGE_PARAMETER, query_digest
-from fhir_server.storage.versions import HistoryPosition, Position, Version
+from fhir_server.search.paging import PAGE_PARAMETER, Place, query_digest
+from fhir_server.storage.versions import HistoryPosition, Version
 
 _STATUS = {"POST": "201 Created", "DELETE": "204 No Content"}
 _PARAMETERS = ("_since", "_at", "_count", PAGE_PARAMETER)
@@ -98,7 +98,8 @@ def _links(
     if len(versions) > asked.count:
         last = versions[asked.count - 1]
         place = context.cursors.seal(
-            Position(last.updated, last.ordinal), query_digest("/".join(request.path), asked.pairs)
+            Place((last.updated,), last.ordinal),
+            query_digest("/".join(request.path), asked.pairs),
         )
         links["next"] = link(url, [*asked.pairs, (PAGE_PARAMETER, place)])
     return links
@@ -126,10 +127,14 @@ def _asked(request: Request, context: Context) -> _Asked:
         if name != PAGE_PARAMETER:
             pairs.append((name, value))
     if page is not None:
-        place = context.cursors.open(page, query_digest("/".join(request.path), pairs))
-        # Updated and ordinal name one version: within a resource, updated strictly rises.
-        after = HistoryPosition(int(place.value), place.ordinal, 0)
+        after = _position(context.cursors.open(page, query_digest("/".join(request.path), pairs)))
     return _Asked(since, (at.first, at.last) if at else None, count, after, pairs)
+
+
+def _position(place: Place) -> HistoryPosition:
+    # Updated and ordinal name one version: within a resource, updated strictly rises.
+    (updated,) = place.values
+    return HistoryPosition(int(updated), place.ordinal, 0)  # type: ignore[arg-type]  # as sealed
 
 
 def _span(name: str, value: str, context: Context) -> Span:

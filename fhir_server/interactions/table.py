@@ -13,7 +13,7 @@ from fhir_server.interactions.delete import conditional_delete, delete
 from fhir_server.interactions.history import history
 from fhir_server.interactions.read import read
 from fhir_server.interactions.routing import Table
-from fhir_server.interactions.search import search
+from fhir_server.interactions.search import search_type
 from fhir_server.interactions.update import conditional_update, update
 from fhir_server.interactions.vread import vread
 
@@ -28,8 +28,8 @@ TABLE = Table(
         Interaction("create", "POST", "[type]", decide=create),
         Interaction("conditional-update", "PUT", "[type]", decide=conditional_update),
         Interaction("conditional-delete", "DELETE", "[type]", decide=conditional_delete),
-        Interaction("search-type", "GET", "[type]", answer=search),
-        Interaction("search-type", "POST", "[type]/_search", answer=search),
+        Interaction("search-type", "GET", "[type]", answer=search_type),
+        Interaction("search-type", "POST", "[type]/_search", answer=search_type),
         Interaction("history-type", "GET", "[type]/_history", answer=history),
         Interaction("history-system", "GET", "_history", answer=history),
         Interaction("bundle", "POST", "", answer=bundle),

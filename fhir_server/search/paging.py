@@ -3,25 +3,41 @@
 https://hl7.org/fhir/R4/http.html#paging
 
 The seal covers the place, the query and the caller, so a link that was changed, or carried to
-another query or another person, is refused.
+another query or another person, is refused. The place is masked as well: what a result is sorted
+by may be what a patient is called, and links end up in logs.
 """
 
 import base64
 import hashlib
 import hmac
 import json
-import struct
 from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
 
 from fhir_server.errors import BadRequest
-from fhir_server.storage.versions import Position
 
 PAGE_PARAMETER = "_page"
 
-_PLACE = struct.Struct(">Bqq")
-_FORMAT = 1
+_FORMAT = 2
 _SEAL_BYTES = 16
-_TOKEN_CHARACTERS = 44  # 33 bytes, without padding
+_LONGEST = 8 * 1024
+"""Characters of a place that are looked at at all."""
+
+Value = str | int | float | None | tuple[str, float]
+"""What one key of an order compares; None stands for what is missing."""
+
+
+class Place(NamedTuple):
+    """A row of a result, from which on a page is wanted."""
+
+    values: tuple[Value, ...]
+    """What the order compares, the first key first."""
+    ordinal: int
+    """The tie-break."""
+    backward: bool = False
+    """Whether the page is the one before the row, and not the one behind it."""
 
 
 def query_digest(type_: str, criteria: Iterable[tuple[str, str]]) -> bytes:
@@ -38,30 +54,57 @@ class Cursors:
             raise ValueError(f"the key for page links needs {_SEAL_BYTES} bytes or more")
         self._key = key
 
-    def seal(self, position: Position, query: bytes, caller: str = "") -> str:
-        """A place as 44 characters that are safe in a URL."""
-        place = _PLACE.pack(_FORMAT, position.value, position.ordinal)
-        return base64.urlsafe_b64encode(place + self._sign(place, query, caller)).decode()
+    def seal(self, place: Place, query: bytes, caller: str = "") -> str:
+        """A place as characters that are safe in a URL."""
+        written = _encode((_FORMAT, place.backward, place.ordinal, *place.values))
+        seal = self._sign(written, query, caller)
+        sealed = seal + self._masked(written, seal)
+        return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
-    def open(self, text: str, query: bytes, caller: str = "") -> Position:
+    def open(self, text: str, query: bytes, caller: str = "") -> Place:
         """The place; BadRequest unless this server sealed it for this query and caller."""
-        if len(text) != _TOKEN_CHARACTERS:
+        sealed = _decoded(text)
+        seal = sealed[:_SEAL_BYTES]
+        written = self._masked(sealed[_SEAL_BYTES:], seal)
+        if not hmac.compare_digest(seal, self._sign(written, query, caller)):
             raise _refusal()
-        try:
-            sealed = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
-        except ValueError:
-            raise _refusal() from None
-        place, seal = sealed[: _PLACE.size], sealed[_PLACE.size :]
-        if len(place) < _PLACE.size or not hmac.compare_digest(
-            seal, self._sign(place, query, caller)
-        ):
-            raise _refusal()
-        _, value, ordinal = _PLACE.unpack(place)
-        return Position(value, ordinal)
+        _, backward, ordinal, *values = _decode(written)
+        return Place(tuple(map(_value, values)), ordinal, backward)
 
-    def _sign(self, place: bytes, query: bytes, caller: str) -> bytes:
-        message = place + query + caller.encode("utf-8", "surrogatepass")
+    def _sign(self, written: bytes, query: bytes, caller: str) -> bytes:
+        message = written + query + caller.encode("utf-8", "surrogatepass")
         return hmac.digest(self._key, message, "sha256")[:_SEAL_BYTES]
+
+    def _masked(self, written: bytes, seal: bytes) -> bytes:
+        """Under a stream that only the secret and the seal tell; twice is the same again."""
+        stream = hashlib.shake_256(b"mask" + self._key + seal).digest(len(written))
+        return (int.from_bytes(written) ^ int.from_bytes(stream)).to_bytes(len(written))
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+
+
+def _decoded(text: str) -> bytes:
+    """The bytes of a link; they must be written the one way that we write them."""
+    if len(text) > _LONGEST:
+        raise _refusal()
+    try:
+        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+        sealed = base64.b64decode(padded, altchars=b"-_", validate=True)
+    except ValueError:
+        raise _refusal() from None
+    written = base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+    if len(sealed) <= _SEAL_BYTES or written != text:
+        raise _refusal()
+    return sealed
+
+
+def _value(value: Any) -> Value:
+    if isinstance(value, list):
+        unit, number = value
+        return str(unit), float(number)
+    return value  # type: ignore[no-any-return]  # only what was sealed comes back
 
 
 def _refusal() -> BadRequest:

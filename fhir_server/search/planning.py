@@ -16,7 +16,7 @@ test behind it. So the answer never depends on the choice.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import partial
 from operator import attrgetter
@@ -159,6 +159,27 @@ async def make_plan(
     return Plan(type_, best.driver, best.rest, order)
 
 
+def dated_first(scheme: Scheme, criteria: Sequence[object], plan: Plan) -> Sequence[Plan]:
+    """A plan in order of the main date as two: what has such a date, then what has none.
+
+    Stores have it in front. One plan is enough where a criterion asks for the date.
+    """
+    if any(isinstance(each, Criterion) and each.main_date for each in criteria):
+        return [plan]
+    return [_dates_within(scheme, plan, window) for window in (_DATED, _UNDATED)]
+
+
+def _dates_within(scheme: Scheme, plan: Plan, window: tuple[int, int]) -> Plan:
+    drive = plan.drive
+    if isinstance(drive, DriverIs):
+        return replace(plan, drive=DriverIs(drive.drivers, window))
+    return replace(plan, tests=(*plan.tests, DriverIs((scheme.terms.all,), window)))
+
+
+_DATED: Final = (EARLIEST + 1, LATEST)
+_UNDATED: Final = (EARLIEST, EARLIEST)
+
+
 def _cost(count: int, candidate: Candidate) -> tuple[bool, int]:
     """Many matches out of order must all be seen and sorted before the first is known."""
     return count >= MANY and not candidate.ordered, count
@@ -173,6 +194,8 @@ def candidates(scheme: Scheme, criteria: Sequence[Criterion], order: Order) -> I
     openings = [*_as_they_are(criteria), *_pairs(scheme, criteria)]
     if scheme.main_date is not None and (window is not None or order.by is By.START):
         openings += _dated(scheme, criteria)
+    if order.by is By.UPDATED:
+        openings.append(_Opening(Rank.UPDATED, UpdatedIn, ()))
     openings.sort(key=_by_rank)
     for opening in openings:
         driver, says = opening.make(), opening.says

@@ -5,8 +5,8 @@ https://hl7.org/fhir/R4/search.html
     pairs → query_string → binding → planning → Plan, and from a page's end → paging → next link
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, tzinfo
 
 from fhir_server.definitions.registry import Definitions
@@ -15,37 +15,25 @@ from fhir_server.errors import BadRequest
 from fhir_server.kit.clock import Clock, SystemClock
 from fhir_server.search.binding import Binder
 from fhir_server.search.catalog import Catalog
-from fhir_server.search.clause import shown
-from fhir_server.search.controls import FORMATTING, Controls, Sizes, read_controls
-from fhir_server.search.paging import PAGE_PARAMETER, Cursors, query_digest
-from fhir_server.search.planning import Criterion, make_plan
+from fhir_server.search.clause import Clause, shown
+from fhir_server.search.controls import FORMATTING, Fields, Sizes, processed, read_controls
+from fhir_server.search.including import Linking
+from fhir_server.search.paging import PAGE_PARAMETER, Cursors, Place, query_digest
+from fhir_server.search.planning import (
+    OLDEST_FIRST,
+    Criterion,
+    any_of,
+    dated_first,
+    make_plan,
+)
+from fhir_server.search.prepared import Prepared
 from fhir_server.search.query_string import Limits, Pair, parse
 from fhir_server.search.resolving import Deferred, Finder, resolved
+from fhir_server.search.scopes import Scope, of_type
+from fhir_server.search.sorting import ByIndex, Sorter
+from fhir_server.search.subsetting import Subsetting
 from fhir_server.search.values.parameter import Context
-from fhir_server.storage.query import Plan
-from fhir_server.storage.versions import Position
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A search understood: what must hold, how to answer, and how to speak of it in links."""
-
-    type: str
-    criteria: tuple[Criterion | Deferred, ...]
-    controls: Controls
-    after: Position | None
-    """Where the page begins; None for the first page."""
-    asked: tuple[Pair, ...]
-    """The criteria as they were sent, without what was dropped."""
-    further: tuple[Pair, ...]
-    """The controls as they were sent, without the place."""
-    dropped: tuple[str, ...]
-    """Names that lenient handling left out, as they were sent."""
-
-    @property
-    def pairs(self) -> tuple[Pair, ...]:
-        """What was understood, for self and next links."""
-        return self.asked + self.further
+from fhir_server.storage.query import KeyIs, Order, Plan
 
 
 class Searching:
@@ -64,33 +52,47 @@ class Searching:
         catalog: Catalog | None = None,
     ) -> None:
         """`zone` is for dates and times that name none; a catalog may be shared."""
+        catalog = catalog or Catalog(definitions)
         self._limits = limits or Limits()
-        self._binder = Binder(catalog or Catalog(definitions), self._limits.joined)
+        self._binder = Binder(catalog, self._limits.joined)
         self._cursors = Cursors(page_key)
-        self._sizes = sizes or Sizes()
+        self.sizes = sizes or Sizes()
         self._clock = clock or SystemClock()
         self._zone = zone
         self._base_url = base_url
+        self._sorter = Sorter(catalog, self._binder.scheme, zone, base_url)
+        self.linking = Linking(catalog, self._binder.scheme, base_url)
+        self.subsetting = Subsetting(definitions.elements)
 
     def prepare(
-        self, type_: str, pairs: Sequence[Pair], *, lenient: bool = False, caller: str = ""
+        self, scope: Scope | str, pairs: Sequence[Pair], *, lenient: bool = False, caller: str = ""
     ) -> Prepared:
-        """Understand a search of a type.
+        """Understand a search of a type, or of a wider scope.
 
         UnknownParameter names what is unknown or not supported, unless `lenient` leaves it out;
         BadRequest says what is wrong with a value, a control or a page link. `caller` is whom
         page links belong to.
         """
+        scope = of_type(scope) if isinstance(scope, str) else scope
         query = parse(pairs, self._limits)
-        controls, kept, ignored = read_controls(query.controls, self._sizes, lenient=lenient)
-        context = self._context()
-        criteria, used, unknown = self._binder.bind(type_, query.clauses, context, lenient=lenient)
-        asked = tuple(clause.pair for clause in used)
-        after = None
-        if controls.page is not None:
-            after = self._cursors.open(controls.page, query_digest(type_, asked), caller)
+        controls, kept, ignored = read_controls(
+            query.controls,
+            self.sizes,
+            lenient=lenient,
+            require=lambda fields: self._require_known(scope, fields),
+        )
+        criteria, used, unknown = self._bind(scope, query.clauses, lenient=lenient)
         further = tuple(pair for pair in kept if pair[0] != PAGE_PARAMETER)
-        return Prepared(type_, criteria, controls, after, asked, further, (*unknown, *ignored))
+        prepared = Prepared(
+            scope,
+            criteria,
+            controls,
+            self._sorter.order(scope.types, controls.sort),
+            tuple(clause.pair for clause in used),
+            processed(further, controls),
+            (*unknown, *ignored),
+        )
+        return self._placed(prepared, caller)
 
     def prepare_criteria(
         self, type_: str, pairs: Sequence[Pair]
@@ -112,25 +114,89 @@ class Searching:
         """Definitions of the parameters that a type can be searched by; KeyError if unknown."""
         return self._binder.searchable(type_)
 
-    async def plan(self, prepared: Prepared, finder: Finder) -> Plan:
-        """The plan for the page that was asked for."""
-        plan = await self._plan(prepared.type, prepared.criteria, finder)
-        return replace(plan, after=prepared.after, limit=prepared.controls.count)
+    async def plans(self, prepared: Prepared, finder: Finder) -> Sequence[Sequence[Plan]]:
+        """What to ask the store: one part of the result after the other, of each part all types.
+
+        The plans have the order of the result; what they lack is the place and the limit.
+        """
+        order = prepared.order.order if isinstance(prepared.order, ByIndex) else OLDEST_FIRST
+        plans = [
+            await self._plan(type_, criteria, finder, order)
+            for type_, criteria in prepared.criteria.items()
+        ]
+        if isinstance(prepared.order, ByIndex) and prepared.order.dated_first:
+            ((type_, criteria),) = prepared.criteria.items()
+            return [[plan] for plan in dated_first(self._binder.scheme(type_), criteria, plans[0])]
+        return [plans]
+
+    def referring_plan(self, type_: str, codes: Sequence[str], targets: Sequence[str]) -> Plan:
+        """What refers to one of the targets by one of the parameters, oldest first.
+
+        Targets are written as search values: `Type/id`, or an escaped url.
+        """
+        context = self._context()
+        clauses = [Clause(code, None, (), tuple(targets), code) for code in codes]
+        criteria, _, _ = self._binder.bind(type_, clauses, context, lenient=False)
+        test = any_of([each.test for each in criteria if isinstance(each, Criterion)])
+        return Plan(type_, test) if isinstance(test, KeyIs) else Plan(type_, None, (test,))
 
     async def criteria_plan(self, type_: str, pairs: Sequence[Pair], finder: Finder) -> Plan:
         """The plan of criteria alone; see `prepare_criteria`."""
         return await self._plan(type_, self.prepare_criteria(type_, pairs), finder)
 
+    def page_pair(self, prepared: Prepared, place: Place, caller: str = "") -> Pair:
+        """What a link to the page at `place` carries besides `prepared.pairs`."""
+        return PAGE_PARAMETER, self._cursors.seal(place, _digest(prepared), caller)
+
+    def _require_known(self, scope: Scope, fields: Fields) -> None:
+        """UnknownParameter for what a control names and the types do not have."""
+        if "sort" in fields:
+            self._sorter.order(scope.types, fields["sort"])
+        for inclusion in fields.get("inclusions", ()):
+            self.linking.require(inclusion, scope.types)
+        if "elements" in fields:
+            self.subsetting.require_elements(scope.types, fields["elements"])
+
+    def _bind(
+        self, scope: Scope, clauses: Sequence[Clause], *, lenient: bool
+    ) -> tuple[Mapping[str, tuple[Criterion | Deferred, ...]], Sequence[Clause], Sequence[str]]:
+        """Criteria by type; a parameter that one of several types lacks is known to none."""
+        context, unknown = self._context(), list[str]()
+        while True:
+            criteria, used, left_out = {}, tuple(clauses), tuple[str, ...]()
+            for type_ in scope.types:
+                criteria[type_], used, left_out = self._binder.bind(
+                    type_, clauses, context, lenient=lenient
+                )
+                if left_out:
+                    break
+            if not left_out:
+                return criteria, clauses, unknown
+            clauses, unknown = used, [*unknown, *left_out]
+
+    def _placed(self, prepared: Prepared, caller: str) -> Prepared:
+        """With the place that the page link names, if there is one."""
+        page = prepared.controls.page
+        if page is None:
+            return prepared
+        return replace(prepared, place=self._cursors.open(page, _digest(prepared), caller))
+
     async def _plan(
-        self, type_: str, criteria: Sequence[Criterion | Deferred], finder: Finder
+        self,
+        type_: str,
+        criteria: Sequence[Criterion | Deferred],
+        finder: Finder,
+        order: Order = OLDEST_FIRST,
     ) -> Plan:
         known = await resolved(criteria, finder)
-        return await make_plan(self._binder.scheme(type_), known, finder.estimate)
+        return await make_plan(self._binder.scheme(type_), known, finder.estimate, order=order)
 
     def _context(self) -> Context:
         return Context(self._clock.now(), self._zone, self._base_url)
 
-    def page_pair(self, prepared: Prepared, position: Position, caller: str = "") -> Pair:
-        """What a link to the page behind `position` carries besides `prepared.pairs`."""
-        digest = query_digest(prepared.type, prepared.asked)
-        return PAGE_PARAMETER, self._cursors.seal(position, digest, caller)
+
+def _digest(prepared: Prepared) -> bytes:
+    """Which result a page link belongs to: its criteria and its order."""
+    sort = [("_sort", f"{'-' * key.descending}{key.code}") for key in prepared.controls.sort]
+    order = [(f"{name} {at}", code) for at, (name, code) in enumerate(sort)]
+    return query_digest("/".join(prepared.scope.path), [*prepared.asked, *order])

@@ -9,12 +9,18 @@ from fhir_server.errors import BadRequest
 from fhir_server.search.values.parameter import Parameter
 
 _ESCAPED = re.compile(r"\\([,|$\\])")
+_MARKS = re.compile(r"([,|$\\])")
 _PIECES = {mark: re.compile(rf"(?:[^\\{mark}]|\\.|\\\Z)*", re.DOTALL) for mark in "|$"}
 
 
 def unescape(text: str) -> str:
     """The text meant; a backslash before anything else stands for itself."""
     return _ESCAPED.sub(r"\1", text) if "\\" in text else text
+
+
+def escape(text: str) -> str:
+    """The value that means the text, whatever it holds."""
+    return _MARKS.sub(r"\\\1", text)
 
 
 def split(text: str, mark: str) -> list[str]:

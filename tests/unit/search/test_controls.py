@@ -3,7 +3,17 @@
 import pytest
 
 from fhir_server.errors import BadRequest, UnknownParameter
-from fhir_server.search.controls import Controls, Sizes, Total, read_controls
+from fhir_server.search.controls import (
+    Controls,
+    Fields,
+    Inclusion,
+    Sizes,
+    SortKey,
+    Summary,
+    Total,
+    processed,
+    read_controls,
+)
 
 UNDERSTOOD = [
     ([], Controls(count=50)),
@@ -11,10 +21,40 @@ UNDERSTOOD = [
     ([("_count", "1000")], Controls(count=1000)),
     ([("_count", "99999999999999999999")], Controls(count=1000)),
     ([("_count", "0")], Controls(count=50, count_only=True, total=Total.ACCURATE)),
-    ([("_summary", "count")], Controls(count=50, count_only=True, total=Total.ACCURATE)),
+    (
+        [("_summary", "count")],
+        Controls(count=50, summary=Summary.COUNT, count_only=True, total=Total.ACCURATE),
+    ),
     (
         [("_summary", "count"), ("_total", "none")],
-        Controls(count=50, count_only=True, total=Total.ACCURATE),
+        Controls(count=50, summary=Summary.COUNT, count_only=True, total=Total.ACCURATE),
+    ),
+    ([("_summary", "text")], Controls(count=50, summary=Summary.TEXT)),
+    ([("_elements", "id, value[x],code")], Controls(count=50, elements=("id", "value", "code"))),
+    (
+        [("_sort", "-date,name")],
+        Controls(
+            count=50, sort=(SortKey("date", descending=True), SortKey("name", descending=False))
+        ),
+    ),
+    (
+        [
+            ("_include", "*"),
+            ("_include:iterate", "A:b"),
+            ("_include", "A:b:C"),
+            ("_revinclude", "A:*"),
+            ("_revinclude:recurse", "A:b"),
+        ],
+        Controls(
+            count=50,
+            inclusions=(
+                Inclusion("_include", None, None, None),
+                Inclusion("_include:iterate", "A", "b", None, iterate=True),
+                Inclusion("_include", "A", "b", "C"),
+                Inclusion("_revinclude", "A", None, None, reverse=True),
+                Inclusion("_revinclude:recurse", "A", "b", None, reverse=True, iterate=True),
+            ),
+        ),
     ),
     ([("_summary", "false")], Controls(count=50)),
     ([("_total", "none")], Controls(count=50)),
@@ -41,6 +81,22 @@ WRONG = [
     ([("_count", "1"), ("_count", "2")], "_count is given twice"),
     ([("_total", "all")], "_total is one of none, estimate, accurate, not 'all'"),
     ([("_summary", "short")], "_summary is one of"),
+    ([("_summary", "true"), ("_elements", "id")], "cannot both say what to show"),
+    ([("_summary", "text"), ("_include", "A:b")], "cannot be asked for together with _include"),
+    ([("_elements", "")], "_elements is a list of element names"),
+    ([("_elements", "id,,name")], "_elements is a list of element names"),
+    ([("_sort", "")], "_sort is a list of parameters, such as -date,name, not ''"),
+    ([("_sort", "-")], "_sort is a list of parameters"),
+    ([("_sort", "a,,b")], "_sort is a list of parameters"),
+    ([("_sort", ",".join("abcdefghijk"))], "_sort may name 10 parameters; this one names 11"),
+    ([("_sort", "a"), ("_sort", "b")], "_sort is given twice"),
+    ([("_sort:desc", "a")], "_sort does not take :desc. A name with - in front"),
+    ([("_include", "A")], "_include=A is not understood. Write Type:parameter"),
+    ([("_include", "A:")], "_include=A: is not understood"),
+    ([("_include", "A:b:C:d")], "_include=A:b:C:d is not understood"),
+    ([("_revinclude", "")], "_revinclude= is not understood. Write Type:parameter"),
+    ([("_include:deep", "A:b")], "_include does not take :deep. Write Type:parameter"),
+    ([("_count:x", "1")], "_count does not take :x"),
 ]
 
 
@@ -53,16 +109,7 @@ def test_a_wrong_control_is_refused_even_leniently(
         read_controls(pairs, Sizes(), lenient=lenient)
 
 
-NOT_YET = [
-    ("_sort", "date"),
-    ("_include", "Observation:subject"),
-    ("_include:iterate", "Observation:subject"),
-    ("_revinclude", "Provenance:target"),
-    ("_elements", "id"),
-    ("_contained", "true"),
-    ("_summary", "true"),
-    ("_explain", "true"),
-]
+NOT_YET = [("_contained", "true"), ("_explain", "true")]
 
 
 @pytest.mark.parametrize(("name", "value"), NOT_YET)
@@ -73,6 +120,27 @@ def test_what_is_not_built_is_refused_by_name_or_left_out_leniently(name: str, v
     assert controls == Controls(count=2)
     assert kept == (("_count", "2"),)
     assert dropped == (name,)
+
+
+def test_what_the_types_do_not_have_is_refused_or_left_out_leniently() -> None:
+    def require(fields: Fields) -> None:
+        if "sort" in fields:
+            raise UnknownParameter("no such parameter")
+
+    pairs = [("_sort", "x"), ("_include", "A:b")]
+    with pytest.raises(UnknownParameter, match="no such parameter"):
+        read_controls(pairs, Sizes(), require=require)
+    controls, kept, dropped = read_controls(pairs, Sizes(), lenient=True, require=require)
+    assert (controls.sort, len(controls.inclusions)) == ((), 1)
+    assert (kept, dropped) == ((("_include", "A:b"),), ("_sort",))
+
+
+def test_a_count_that_was_cut_shows_what_it_is() -> None:
+    pairs = [("_count", "5000"), ("_total", "none")]
+    controls, kept, _ = read_controls(pairs, Sizes())
+    assert processed(kept, controls) == (("_count", "1000"), ("_total", "none"))
+    controls, kept, _ = read_controls([("_count", "0")], Sizes())
+    assert processed(kept, controls) == (("_count", "0"),)
 
 
 def test_the_house_may_set_other_sizes() -> None:

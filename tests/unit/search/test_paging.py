@@ -1,29 +1,57 @@
 """Page links: what was sealed opens again, and nothing else does."""
 
+import base64
+
 import pytest
 
 from fhir_server.errors import BadRequest
-from fhir_server.search.paging import Cursors, query_digest
-from fhir_server.storage.versions import EARLIEST, LATEST, Position
+from fhir_server.search.paging import Cursors, Place, query_digest
+from fhir_server.storage.versions import EARLIEST, LATEST
 
 CURSORS = Cursors(b"0123456789abcdef")
 QUERY = query_digest("Patient", [("name", "x"), ("gender", "male")])
-PLACES = [Position(0, 0), Position(-1, 5), Position(EARLIEST, 2**63 - 1), Position(LATEST, 1)]
+PLACES = [
+    Place((0,), 0),
+    Place((-1,), 5, backward=True),
+    Place((0, EARLIEST), 2**63 - 1),
+    Place((LATEST,), 1),
+    Place((), 7),
+    Place(("Müller, Zoë\0", None, -1.5e300, 3), 8),
+    Place((("kg", 72.5), ("", 0.0)), 9, backward=True),
+    Place(("x" * 1000,), 10),
+]
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_a_sealed_place_opens_again(place: Position) -> None:
+@pytest.mark.parametrize("place", PLACES, ids=range(len(PLACES)))
+def test_a_sealed_place_opens_again(place: Place) -> None:
     token = CURSORS.seal(place, QUERY, "ann")
     assert CURSORS.open(token, QUERY, "ann") == place
     assert token.replace("-", "").replace("_", "").isalnum()
 
 
 def test_every_changed_character_is_noticed() -> None:
-    token = CURSORS.seal(Position(1, 2), QUERY)
+    token = CURSORS.seal(Place((1,), 2), QUERY)
     for at, character in enumerate(token):
         changed = token[:at] + ("A" if character != "A" else "B") + token[at + 1 :]
         with pytest.raises(BadRequest, match="does not belong to this search"):
             CURSORS.open(changed, QUERY)
+
+
+def test_every_cut_and_every_addition_is_noticed() -> None:
+    token = CURSORS.seal(Place(("abc",), 2), QUERY)
+    for changed in [
+        *(token[:at] for at in range(len(token))),
+        f"{token}A",
+        f"{token}=",
+        f"A{token}",
+    ]:
+        with pytest.raises(BadRequest, match="does not belong to this search"):
+            CURSORS.open(changed, QUERY)
+
+
+def test_what_a_result_is_sorted_by_cannot_be_read_in_a_link() -> None:
+    token = CURSORS.seal(Place(("chalmers",), 2), QUERY)
+    assert b"chalmers" not in base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
 
 
 WRONG_TEXTS = ["", "x", "A" * 43, "A" * 44, "A" * 45, "=" * 44, "ä" * 44, "A" * 100_000]
@@ -50,7 +78,7 @@ OTHERS = [
 def test_a_link_is_bound_to_its_query_its_caller_and_its_server(
     cursors: Cursors, query: bytes, caller: str
 ) -> None:
-    token = CURSORS.seal(Position(1, 2), QUERY, "ann")
+    token = CURSORS.seal(Place((1,), 2), QUERY, "ann")
     with pytest.raises(BadRequest, match="does not belong to this search"):
         cursors.open(token, query, caller)
 

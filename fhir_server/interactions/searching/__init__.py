@@ -1,0 +1,6 @@
+"""Search in its parts.
+
+finding    a page of matches, in whatever order, in both directions
+including  what the matches refer to, and what refers to them
+linking    self, first, previous and next
+"""

@@ -1,0 +1,36 @@
+"""A search understood, before anything is asked of a store."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fhir_server.search.controls import Controls
+from fhir_server.search.paging import Place
+from fhir_server.search.planning import Criterion
+from fhir_server.search.query_string import Pair
+from fhir_server.search.resolving import Deferred
+from fhir_server.search.scopes import Scope
+from fhir_server.search.sorting import ByIndex, ByValues
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What must hold, how to answer, and how to speak of it in links."""
+
+    scope: Scope
+    criteria: Mapping[str, tuple[Criterion | Deferred, ...]]
+    """By type."""
+    controls: Controls
+    order: ByIndex | ByValues
+    asked: tuple[Pair, ...]
+    """The criteria as they were sent, without what was dropped."""
+    further: tuple[Pair, ...]
+    """The controls as they were carried out, without the place."""
+    dropped: tuple[str, ...]
+    """Names that lenient handling left out, as they were sent."""
+    place: Place | None = None
+    """Where the page begins or ends; None for the first page."""
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """What was understood, for self and next links."""
+        return self.asked + self.further
