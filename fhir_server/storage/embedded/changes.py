@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from fhir_server.storage.base import Conflict, GuardFailed
-from fhir_server.storage.embedded.conditions import Sql, among, sql
+from fhir_server.storage.embedded.listed import among
 from fhir_server.storage.embedded.packing import NOTHING, Packed, pack
+from fhir_server.storage.embedded.pieces import Sql, sql
 from fhir_server.storage.embedded.render import matches
 from fhir_server.storage.embedded.transaction import Row, Transaction, inserting
 from fhir_server.storage.query import Guard, Order, Plan

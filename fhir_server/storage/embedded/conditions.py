@@ -1,28 +1,36 @@
 """A test of a plan as an SQL condition on one row `r` of `resources`.
 
-The text of a condition depends on the shape of its test alone, never on its values, so that
-SQLite's prepared statements are found again. A test that an index answers by one seek per
-candidate does so; a range is looked for in the terms that the row itself carries.
+The text of a condition depends on the shape of its test alone, never on its values or on how many
+alternatives of one kind there are, so that SQLite's prepared statements are found again. A test
+that an index answers by one seek per candidate does so; a range is looked for in the terms that
+the row itself carries.
 """
 
 # ruff: noqa: S608  all text here is ours and constant; what a caller gives is always a bound value
 
-import json
-from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple, cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
-from fhir_server.storage.embedded.packing import (
-    SPAN_BYTES,
-    integer_bytes,
-    number_bytes,
-    shared_beginning,
+from fhir_server.storage.embedded.listed import (
+    SPAN_IN_ROW,
+    among,
+    in_some_bytes,
+    in_some_interval,
+    in_some_texts,
+    span_bounds,
+    span_parts,
+    span_range,
+    updated_in_some,
 )
+from fhir_server.storage.embedded.packing import askable, stored
+from fhir_server.storage.embedded.pieces import Sql, every, some, sql
 from fhir_server.storage.query import (
     AllOf,
     AnyOf,
     DriverIs,
     IdIs,
     IntervalIs,
+    KeyHas,
     KeyIn,
     KeyIs,
     Not,
@@ -31,33 +39,8 @@ from fhir_server.storage.query import (
 )
 from fhir_server.storage.versions import KEY_BYTES
 
-Value = str | bytes | int
-
-_FEW = 32
-"""Up to so many values of a list are host parameters, their number rounded up."""
 _SEEKS = 64
 """A list of more keys than this is looked up once for all candidates, not for each."""
-_BRANCHES = 8
-
-
-class Sql(NamedTuple):
-    """A piece of SQL and its values, in the order of its question marks."""
-
-    text: str
-    values: tuple[Value, ...] = ()
-
-
-NEVER = Sql("?", (0,))
-"""A value, as SQLite finds no use for an index beside a constant that is false."""
-ALWAYS = Sql("1")
-
-
-def sql(*pieces: Sql) -> Sql:
-    """The pieces, one after the other."""
-    return Sql(
-        "".join(piece.text for piece in pieces),
-        tuple(value for piece in pieces for value in piece.values),
-    )
 
 
 def condition(test: Test, y: int) -> Sql:
@@ -65,50 +48,22 @@ def condition(test: Test, y: int) -> Sql:
     return _CONDITIONS[type(test)](test, y)
 
 
-def every(conditions: Sequence[Sql]) -> Sql:
-    return _combined(" AND ", conditions) if conditions else ALWAYS
+def conditions(tests: Sequence[Test], y: int) -> list[Sql]:
+    """All tests of `r`; what none of them may be is one condition."""
+    flat = [*_flat(AllOf, tests)]
+    nots = tuple(test.test for test in flat if isinstance(test, Not))
+    if len(nots) > 1:
+        flat = [*(test for test in flat if not isinstance(test, Not)), Not(AnyOf(nots))]
+    return [condition(test, y) for test in flat]
 
 
-def some(conditions: Sequence[Sql]) -> Sql:
-    return _combined(" OR ", conditions) if conditions else NEVER
-
-
-def among(column: str, values: Collection[str | bytes]) -> Sql:
-    """Whether the column is one of the values, however many there are."""
-    listed = list(values)
-    if not listed:
-        return NEVER
-    if len(listed) == 1:
-        return Sql(f"{column} = ?", (listed[0],))
-    if len(listed) <= _FEW:
-        size = 1 << (len(listed) - 1).bit_length()
-        padding = [listed[-1]] * (size - len(listed))
-        return Sql(f"{column} IN ({','.join('?' * size)})", (*listed, *padding))
-    joined = b"".join(value for value in listed if isinstance(value, bytes))
-    texts = json.dumps([value for value in listed if isinstance(value, str)], ensure_ascii=False)
-    return Sql(f"{column} IN ({_LISTED})", (joined, joined, joined, texts))
-
-
-def in_intervals(test: IntervalIs, y: int) -> Sql:
+def in_interval(test: IntervalIs, y: int) -> Sql:
     """Whether the row `x` of `intervals` is such an interval, as a range of its index."""
-    (first, last), (low, low_to) = test.key, test.low
-    begin, end = integer_bytes(first), integer_bytes(last)
-    if first == last:
-        begin, end = begin + number_bytes(low), end + number_bytes(low_to)
-    beyond = end + b"\xff" * (SPAN_BYTES + 1 - len(end))
     return sql(
-        Sql("x.y = ? AND x.t BETWEEN ? AND ? AND ", (y, begin, beyond)),
-        Sql(_SPAN_PARTS.format(span="x.t"), _span_bounds(test)),
+        Sql("x.y = ? AND x.t BETWEEN ? AND ? AND ", (y, *span_range(test))),
+        Sql(span_parts("??????"), span_bounds(test)),
     )
 
-
-# The values of one long list: byte keys cut from one blob, texts from one JSON array.
-_LISTED = f"""
-    WITH RECURSIVE a(i) AS (
-        SELECT 1 WHERE length(?) > 0
-        UNION ALL SELECT i + {KEY_BYTES} FROM a WHERE i + {KEY_BYTES} <= length(?)
-    ) SELECT substr(?, i, {KEY_BYTES}) FROM a UNION ALL SELECT value FROM json_each(?)
-"""
 
 # The keys of a row are sorted. `instr` finds where the beginning that all keys of the range
 # share might stand (it need not be the beginning of a key); from there the walk goes on to the
@@ -124,33 +79,14 @@ _KEY_IN_ROW = f"""(instr(r.keys, ?) > 0 AND EXISTS (
 
 _TEXT_IN_ROW = "EXISTS (SELECT 1 FROM json_each(r.texts) x WHERE x.value >= ? AND x.value < ?)"
 
-_SPAN_PARTS = (
-    "substr({span}, 1, 8) BETWEEN ? AND ? AND substr({span}, 9, 8) BETWEEN ? AND ?"
-    " AND substr({span}, 17, 8) BETWEEN ? AND ?"
+_TEXT_PART_IN_ROW = (
+    "EXISTS (SELECT 1 FROM json_each(r.texts) x WHERE x.value >= ? AND x.value < ?"
+    " AND instr(substr(x.value, ?), ?) > 0)"
 )
-
-_SPAN_IN_ROW = f"""EXISTS (
-    WITH RECURSIVE a(i) AS (
-        SELECT 1 UNION ALL SELECT i + {SPAN_BYTES} FROM a WHERE i + {SPAN_BYTES} <= length(r.spans)
-    ), x(t) AS (SELECT substr(r.spans, i, {SPAN_BYTES}) FROM a)
-    SELECT 1 FROM x WHERE {_SPAN_PARTS.format(span="x.t")}
-)"""
-
-
-def _combined(word: str, conditions: Sequence[Sql]) -> Sql:
-    """Joined as a balanced tree: SQLite limits how deep expressions nest."""
-    if len(conditions) > _BRANCHES:
-        middle = len(conditions) // 2
-        conditions = [
-            _combined(word, conditions[:middle]),
-            _combined(word, conditions[middle:]),
-        ]
-    text = word.join(condition.text for condition in conditions)
-    return Sql(f"({text})", tuple(value for part in conditions for value in part.values))
 
 
 def _key_is(test: KeyIs, y: int) -> Sql:
-    chosen = among("x.t", test.keys)
+    chosen = among("x.t", stored(test.keys))
     if len(test.keys) > _SEEKS:
         return sql(Sql("r.n IN (SELECT x.n FROM keys x WHERE x.y = ? AND ", (y,)), chosen, Sql(")"))
     return sql(
@@ -161,10 +97,29 @@ def _key_is(test: KeyIs, y: int) -> Sql:
 
 
 def _key_in(test: KeyIn, _: int) -> Sql:
-    if isinstance(test.low, bytes) and isinstance(test.high, bytes):
-        shared = shared_beginning(test.low, test.high)
-        return Sql(_KEY_IN_ROW, (shared, shared, test.low, test.low, test.high))
-    return Sql(_TEXT_IN_ROW, (test.low, test.high))
+    low, high = test.low, test.high
+    if isinstance(low, bytes) and isinstance(high, bytes):
+        shared = _shared(low, _before(high))
+        return Sql(_KEY_IN_ROW, (shared, shared, low, low, high))
+    return Sql(_TEXT_IN_ROW, stored((low, high)))
+
+
+def _key_has(test: KeyHas, _: int) -> Sql:
+    low, high, part = stored((*test.range, test.part))
+    return Sql(_TEXT_PART_IN_ROW, (low, high, len(low) + 1, part))
+
+
+def _before(key: bytes) -> bytes:
+    """The greatest key of the same length that is less; the least one stays as it is."""
+    return max(int.from_bytes(key) - 1, 0).to_bytes(len(key))
+
+
+def _shared(one: bytes, other: bytes) -> bytes:
+    """The beginning that both have."""
+    for at, (left, right) in enumerate(zip(one, other, strict=True)):
+        if left != right:
+            return one[:at]
+    return one
 
 
 def _driver_is(test: DriverIs, y: int) -> Sql:
@@ -177,16 +132,11 @@ def _driver_is(test: DriverIs, y: int) -> Sql:
 
 
 def _interval_is(test: IntervalIs, _: int) -> Sql:
-    return Sql(_SPAN_IN_ROW, _span_bounds(test))
-
-
-def _span_bounds(test: IntervalIs) -> tuple[bytes, ...]:
-    numbers = (*test.low, *test.high)
-    return (*map(integer_bytes, test.key), *map(number_bytes, numbers))
+    return Sql(SPAN_IN_ROW, span_bounds(test))
 
 
 def _id_is(test: IdIs, _: int) -> Sql:
-    return among("r.id", test.ids)
+    return among("r.id", askable(test.ids))
 
 
 def _updated_in(test: UpdatedIn, _: int) -> Sql:
@@ -197,12 +147,57 @@ def _not(test: Not, y: int) -> Sql:
     return sql(Sql("NOT "), condition(test.test, y))
 
 
-def _any_of(test: AnyOf, y: int) -> Sql:
-    return some([condition(part, y) for part in test.tests])
-
-
 def _all_of(test: AllOf, y: int) -> Sql:
-    return every([condition(part, y) for part in test.tests])
+    return every(conditions(test.tests, y))
+
+
+def _any_of(test: AnyOf, y: int) -> Sql:
+    """Alternatives of one kind as one list, wherever there are several."""
+    kinds: dict[object, list[Test]] = {}
+    for part in _flat(AnyOf, test.tests):
+        kinds.setdefault(_kind(part), []).append(part)
+    either = []
+    for kind, parts in kinds.items():
+        together = _TOGETHER.get(kind)
+        if together is None or len(parts) == 1:
+            either += [condition(part, y) for part in parts]
+        else:
+            either.append(together(parts, y))
+    return some(either)
+
+
+def _flat(kind: type[AllOf | AnyOf], tests: Sequence[Test]) -> Iterator[Test]:
+    """The tests without those that only hold others together in the same way."""
+    for test in tests:
+        if isinstance(test, AllOf | AnyOf) and isinstance(test, kind):
+            yield from _flat(kind, test.tests)
+        else:
+            yield test
+
+
+def _kind(test: Test) -> object:
+    return (KeyIn, type(test.low)) if isinstance(test, KeyIn) else type(test)
+
+
+def _some_key(tests: Sequence[KeyIs], y: int) -> Sql:
+    return _key_is(KeyIs(tuple(dict.fromkeys(key for test in tests for key in test.keys))), y)
+
+
+def _some_id(tests: Sequence[IdIs], y: int) -> Sql:
+    return _id_is(IdIs(frozenset(id_ for test in tests for id_ in test.ids)), y)
+
+
+def _some_bytes(tests: Sequence[KeyIn], y: int) -> Sql:
+    return in_some_bytes([cast("tuple[bytes, bytes]", (test.low, test.high)) for test in tests], y)
+
+
+def _some_texts(tests: Sequence[KeyIn], y: int) -> Sql:
+    ends = (stored((test.low, test.high)) for test in tests)
+    return in_some_texts([cast("tuple[str, str]", both) for both in ends], y)
+
+
+def _some_moment(tests: Sequence[UpdatedIn], _: int) -> Sql:
+    return updated_in_some([(test.low, test.high) for test in tests])
 
 
 _CONDITIONS = cast(
@@ -210,6 +205,7 @@ _CONDITIONS = cast(
     {
         KeyIs: _key_is,
         KeyIn: _key_in,
+        KeyHas: _key_has,
         DriverIs: _driver_is,
         IntervalIs: _interval_is,
         IdIs: _id_is,
@@ -217,5 +213,16 @@ _CONDITIONS = cast(
         Not: _not,
         AnyOf: _any_of,
         AllOf: _all_of,
+    },
+)
+_TOGETHER = cast(
+    "dict[object, Callable[[list[Test], int], Sql]]",
+    {
+        KeyIs: _some_key,
+        (KeyIn, bytes): _some_bytes,
+        (KeyIn, str): _some_texts,
+        IntervalIs: in_some_interval,
+        IdIs: _some_id,
+        UpdatedIn: _some_moment,
     },
 )

@@ -10,7 +10,7 @@ Each table runs in the order asked for by its own index, so that a page costs wh
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fhir_server.storage.embedded.conditions import Sql, every, sql
+from fhir_server.storage.embedded.pieces import Sql, every, joined, sql
 from fhir_server.storage.versions import HistoryPosition
 
 
@@ -76,7 +76,5 @@ def _conditions(table: str, wanted: Selection) -> list[Sql]:
 
 
 def _merged(runs: Sequence[Sql], wanted: Selection) -> Sql:
-    pieces = [runs[0]]
-    for run in runs[1:]:
-        pieces += [Sql(" UNION ALL "), run]
-    return sql(*pieces, Sql(" ORDER BY 4 DESC, 3 DESC, 2 DESC LIMIT ?", (wanted.limit,)))
+    newest = Sql(" ORDER BY 4 DESC, 3 DESC, 2 DESC LIMIT ?", (wanted.limit,))
+    return sql(joined(" UNION ALL ", runs), newest)

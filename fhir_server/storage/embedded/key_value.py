@@ -5,7 +5,7 @@
 from collections.abc import Sequence
 
 from fhir_server.storage.base import StoreError
-from fhir_server.storage.embedded.conditions import Sql
+from fhir_server.storage.embedded.pieces import Sql
 from fhir_server.storage.embedded.store import EmbeddedStore
 from fhir_server.storage.embedded.transaction import Transaction
 

@@ -3,10 +3,14 @@
 A version keeps its own terms so that an update can tell what changed, and so that a test of one
 version need not search an index. Intervals become 24 bytes in the order of their numbers, so
 that they too are compared as bytes. Every list is sorted.
+
+SQLite's JSON functions end a text at U+0000. So a text key is kept with U+0000 to U+0003 written as
+U+0001 and two of U+0002 and U+0003, which changes neither the order of texts nor whether one is
+part of another; `stored` does so for a query.
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -108,6 +112,16 @@ def shared_beginning(low: bytes, high: bytes) -> bytes:
     return low
 
 
+def stored(keys: Sequence[Key]) -> tuple[Key, ...]:
+    """Keys as the indexes have them."""
+    return tuple(_stored_text(key) if isinstance(key, str) else key for key in keys)
+
+
+def askable(ids: Iterable[str]) -> list[str]:
+    """Those ids that may be there: no resource has one with U+0000."""
+    return [id_ for id_ in ids if "\0" not in id_]
+
+
 def integer_bytes(value: int) -> bytes:
     """Eight bytes in the order of signed 64-bit integers."""
     return (int.from_bytes(_pack_integer(value)) ^ _SIGN).to_bytes(8)
@@ -119,9 +133,16 @@ def number_bytes(value: float) -> bytes:
     return (bits ^ (_SIGN | _MAGNITUDE if value < 0 else _SIGN)).to_bytes(8)
 
 
+def _stored_text(text: str) -> str:
+    return text if text.isprintable() else text.translate(_WRITTEN)
+
+
+_WRITTEN = {0: "\1\2\2", 1: "\1\2\3", 2: "\1\3\2", 3: "\1\3\3"}
+
+
 def _apart(keys: Iterable[Key]) -> tuple[bytes, str]:
     """The byte keys joined, and the texts as JSON; most versions have no texts."""
-    texts = [key for key in keys if isinstance(key, str)]
+    texts = [_stored_text(key) for key in keys if isinstance(key, str)]
     joined = b"".join(sorted([key for key in keys if isinstance(key, bytes)]))
     return joined, _encode_texts(sorted(texts)).decode() if texts else _NO_TEXTS
 

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from fhir_server.storage.base import DeadlineExceeded
-from fhir_server.storage.embedded.conditions import Sql
+from fhir_server.storage.embedded.pieces import Sql
 from fhir_server.storage.embedded.timed import Deadline, Gather, Row, T, Timed
 
 _LOOP_SECONDS = 0.001

@@ -5,30 +5,30 @@ that its ordinal leads to. Where the leading index already runs in the plan's or
 taken as they come; otherwise the first `limit` are chosen by order and ordinal alone and their
 content is read afterwards. A driver of a few terms is a union of as many ordered runs, each no
 longer than the limit; a driver of many is one set.
+
+Nothing interrupts SQLite while it prepares a statement, and a prepared one takes some twenty times
+the memory of its text. So the text of a plan has a bounded length.
 """
 
 # ruff: noqa: S608  all text here is ours and constant; what a caller gives is always a bound value
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
-from fhir_server.storage.embedded.conditions import (
-    ALWAYS,
-    NEVER,
-    Sql,
-    among,
-    condition,
-    every,
-    in_intervals,
-    sql,
-)
+from fhir_server.storage.base import DeadlineExceeded
+from fhir_server.storage.embedded.conditions import conditions, in_interval
+from fhir_server.storage.embedded.listed import among, has_values
+from fhir_server.storage.embedded.packing import askable, stored
+from fhir_server.storage.embedded.pieces import ALWAYS, NEVER, Sql, every, joined, sql
 from fhir_server.storage.query import (
+    LONG,
     By,
     Driver,
     DriverIs,
     IdIs,
     IntervalIs,
+    KeyHas,
     KeyIn,
     KeyIs,
     Plan,
@@ -38,6 +38,10 @@ from fhir_server.storage.versions import EARLIEST, LATEST
 
 VERSION_COLUMNS = "r.id, r.number, r.n, r.updated, r.method, r.content"
 
+LONG_TEXT: Final = 10_000
+"""From so many characters on, a statement takes long to prepare, and much memory."""
+
+_LONGEST_TEXT = 4 * LONG_TEXT
 _RUNS = 16
 """A driver of more terms than this is looked up as one set, without order."""
 _JOIN = Sql(" CROSS JOIN resources r ON r.n = k.n")
@@ -67,19 +71,17 @@ class _Source:
 
 def matches(plan: Plan, y: int, columns: str) -> Sql:
     """Select columns of `r` of the matches behind `after`, in order, at most `plan.limit`."""
-    sources = _sources(plan.drive, y, plan.order.by)
-    if len(sources) == 1 and sources[0].order is plan.order.by:
-        return _run(sources[0], plan, y, columns)
-    return _chosen_first(sources, plan, y, columns)
+    statement = _selected(_sources(plan.drive, y, plan.order.by), plan, y, columns)
+    if len(statement.text) > LONG_TEXT:
+        sets = [_source(part, y, plan.order.by) for part in _parts(plan.drive)]
+        statement = _selected(sets, plan, y, columns)
+    return _bounded(statement)
 
 
 def counted(plan: Plan, y: int, most: int) -> Sql:
     """Count the matches whatever `after` says, no further than `most` (negative: all)."""
-    return sql(
-        Sql("SELECT count(*) FROM ("),
-        _of_every_match(plan, y),
-        Sql(" LIMIT ?)", (most,)),
-    )
+    matching = _of_every_match(plan, y)
+    return sql(Sql("SELECT count(*) FROM ("), matching, Sql(" LIMIT ?)", (most,)))
 
 
 def keys_of(plan: Plan, y: int) -> Sql:
@@ -89,28 +91,37 @@ def keys_of(plan: Plan, y: int) -> Sql:
 
 def _of_every_match(plan: Plan, y: int, columns: str = "") -> Sql:
     """Without columns, a 1 for each match, which may be had without looking at `r`."""
-    source = _source(plan.drive, y, By.ORDINAL)
-    tests = [*source.of_row, *(condition(test, y) for test in plan.tests)]
-    return sql(
-        Sql(f"SELECT {columns or '1'} FROM "),
-        source.lead,
-        *([_JOIN] if source.leads and (columns or tests) else []),
-        Sql(" WHERE "),
-        every([source.where, *_window(source, *source.window), *tests]),
-    )
+    runs = []
+    for part in _parts(plan.drive):
+        source = _source(part, y, By.ORDINAL)
+        tests = [*source.of_row, *conditions(plan.tests, y)]
+        where = every([source.where, *_window(source, *source.window), *tests])
+        join = [_JOIN] if source.leads and (columns or tests) else []
+        selected = Sql(f"SELECT {columns or '1'} FROM ")
+        runs.append(sql(selected, source.lead, *join, Sql(" WHERE "), where))
+    return _bounded(joined(" UNION ALL ", runs))
+
+
+def _bounded(statement: Sql) -> Sql:
+    if len(statement.text) > _LONGEST_TEXT:
+        raise DeadlineExceeded("the query has too many parts to be answered in time")
+    return statement
+
+
+def _selected(sources: list[_Source], plan: Plan, y: int, columns: str) -> Sql:
+    if len(sources) == 1 and sources[0].order is plan.order.by:
+        return _run(sources[0], plan, y, columns)
+    return _chosen_first(sources, plan, y, columns)
 
 
 def _chosen_first(sources: list[_Source], plan: Plan, y: int, columns: str) -> Sql:
     down = " DESC" if plan.order.descending else ""
     runs = [sql(Sql("SELECT v, n FROM ("), _run(each, plan, y), Sql(")")) for each in sources]
-    pieces = [runs[0]]
-    for run in runs[1:]:
-        pieces += [Sql(" UNION "), run]
-    if len(runs) > 1:
-        pieces.append(Sql(f" ORDER BY v{down}, n{down} LIMIT ?", (plan.limit,)))
+    best = Sql(f" ORDER BY v{down}, n{down} LIMIT ?", (plan.limit,))
     return sql(
         Sql(f"SELECT {columns} FROM ("),
-        *pieces,
+        joined(" UNION ", runs),
+        *([best] if len(runs) > 1 else []),
         Sql(f") p CROSS JOIN resources r ON r.n = p.n ORDER BY p.v{down}, p.n{down}"),
     )
 
@@ -123,14 +134,13 @@ def _run(source: _Source, plan: Plan, y: int, columns: str = "") -> Sql:
     by, ordinal = plan.order.by, source.ordinal
     natural = by is By.ORDINAL or source.order is by
     value = ordinal if by is By.ORDINAL else source.value if natural else _VALUES[by]
-    tests = [*source.of_row, *(condition(test, y) for test in plan.tests)]
+    tests = [*source.of_row, *conditions(plan.tests, y)]
     down = " DESC" if plan.order.descending else ""
     ordering = f"{value}{down}" if by is By.ORDINAL else f"{value}{down}, {ordinal}{down}"
-    joined = source.leads and (columns or tests or not natural)
     return sql(
         Sql(f"SELECT {columns or f'{value} AS v, {ordinal} AS n'} FROM "),
         source.lead,
-        *([_JOIN] if joined else []),
+        *([_JOIN] if source.leads and (columns or tests or not natural) else []),
         Sql(" WHERE "),
         every([source.where, *_behind(source, plan, value), *tests]),
         Sql(f" ORDER BY {ordering} LIMIT ?", (plan.limit,)),
@@ -165,13 +175,34 @@ def _window(source: _Source, low: int, high: int) -> list[Sql]:
 
 
 def _sources(driver: Driver | None, y: int, by: By) -> list[_Source]:
-    """One source, or one for each of a few terms where each comes in the plan's order."""
-    if isinstance(driver, KeyIs) and by is By.ORDINAL and 1 < len(driver.keys) <= _RUNS:
-        return [_source(KeyIs((key,)), y, by) for key in dict.fromkeys(driver.keys)]
-    if isinstance(driver, DriverIs) and by is By.START and 1 < len(driver.drivers) <= _RUNS:
-        terms = dict.fromkeys(driver.drivers)
-        return [_source(DriverIs((term,), driver.start, driver.end), y, by) for term in terms]
-    return [_source(driver, y, by)]
+    """As few as can be, or one for each of a few terms where each comes in the plan's order."""
+    if isinstance(driver, KeyIs) and by is By.ORDINAL and len(driver.keys) <= _RUNS:
+        runs: list[Driver] = [KeyIs((key,)) for key in dict.fromkeys(driver.keys)]
+    elif isinstance(driver, DriverIs) and by is By.START and len(driver.drivers) <= _RUNS:
+        runs = [
+            DriverIs((term,), part.start, part.end)
+            for part in _dated_parts(driver)
+            for term in dict.fromkeys(part.drivers)
+        ]
+    else:
+        runs = []
+    return [_source(each, y, by) for each in runs or _parts(driver)]
+
+
+def _parts(driver: Driver | None) -> Sequence[Driver | None]:
+    return _dated_parts(driver) if isinstance(driver, DriverIs) else [driver]
+
+
+def _dated_parts(driver: DriverIs) -> list[DriverIs]:
+    """The short dates and the long ones, which have no version in common.
+
+    A lower bound on the end says nothing of where a date begins, unless it is short.
+    """
+    (low, high), border = driver.start, driver.end[0] - LONG
+    if not driver.long or border < low:
+        return [driver]
+    short = DriverIs(driver.drivers, (border + 1, high), driver.end)
+    return [short, DriverIs(driver.long, (low, min(high, border)), driver.end)]
 
 
 def _source(driver: Driver | None, y: int, by: By) -> _Source:
@@ -205,23 +236,31 @@ def _updated_in(driver: UpdatedIn, y: int) -> _Source:
 
 
 def _id_is(driver: IdIs, y: int) -> _Source:
-    if not driver.ids:
+    ids = askable(driver.ids)
+    if not ids:
         return _Source(Sql("resources r INDEXED BY resources_live"), every([_live(y), NEVER]))
     return _Source(
         Sql("resources r INDEXED BY resources_id"),
-        every([_live(y), among("r.id", driver.ids)]),
+        every([_live(y), among("r.id", ids)]),
     )
 
 
 def _key_is(driver: KeyIs, y: int) -> _Source:
     if len(driver.keys) != 1:
-        return _set("keys", sql(Sql("x.y = ? AND ", (y,)), among("x.t", driver.keys)))
-    chosen = Sql("k.y = ? AND k.t = ?", (y, driver.keys[0]))
+        return _set("keys", sql(Sql("x.y = ? AND ", (y,)), among("x.t", stored(driver.keys))))
+    chosen = Sql("k.y = ? AND k.t = ?", (y, *stored(driver.keys)))
     return _Source(Sql("keys k"), chosen, order=By.ORDINAL, value="k.n", ordinal="k.n")
 
 
 def _key_in(driver: KeyIn, y: int) -> _Source:
-    return _set("keys", Sql("x.y = ? AND x.t >= ? AND x.t < ?", (y, driver.low, driver.high)))
+    return _set(
+        "keys", Sql("x.y = ? AND x.t >= ? AND x.t < ?", (y, *stored((driver.low, driver.high))))
+    )
+
+
+def _key_has(driver: KeyHas, y: int) -> _Source:
+    chosen = "x.y = ? AND x.t >= ? AND x.t < ? AND instr(substr(x.t, ?), ?) > 0"
+    return _set("keys", Sql(chosen, (y, *has_values(driver))))
 
 
 def _driver_is(driver: DriverIs, y: int) -> _Source:
@@ -246,7 +285,7 @@ def _driver_is(driver: DriverIs, y: int) -> _Source:
 
 
 def _interval_is(driver: IntervalIs, y: int) -> _Source:
-    return _set("intervals", in_intervals(driver, y))
+    return _set("intervals", in_interval(driver, y))
 
 
 def _set(table: str, chosen: Sql, of_row: tuple[Sql, ...] = ()) -> _Source:
@@ -260,6 +299,7 @@ _SOURCES = cast(
     {
         KeyIs: _key_is,
         KeyIn: _key_in,
+        KeyHas: _key_has,
         DriverIs: _driver_is,
         IntervalIs: _interval_is,
         IdIs: _id_is,

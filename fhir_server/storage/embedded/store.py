@@ -23,8 +23,9 @@ from fhir_server.kit.clock import Clock, SystemClock
 from fhir_server.storage.base import DeadlineExceeded, Facts
 from fhir_server.storage.embedded import changes as writes
 from fhir_server.storage.embedded import history, schema
-from fhir_server.storage.embedded.conditions import Sql, among, sql
+from fhir_server.storage.embedded.listed import among
 from fhir_server.storage.embedded.packing import keys_between, shared_beginning
+from fhir_server.storage.embedded.pieces import Sql, sql
 from fhir_server.storage.embedded.reading import Readers
 from fhir_server.storage.embedded.render import VERSION_COLUMNS, counted, keys_of, matches
 from fhir_server.storage.embedded.timed import Row

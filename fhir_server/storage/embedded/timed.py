@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from fhir_server.storage.base import DeadlineExceeded, StoreError
-from fhir_server.storage.embedded.conditions import Sql
+from fhir_server.storage.embedded.pieces import Sql
 from fhir_server.storage.embedded.schema import connect
 
 T = TypeVar("T")

@@ -20,8 +20,8 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from fhir_server.storage.embedded.conditions import Sql
 from fhir_server.storage.embedded.packing import Packed, lists, rows
+from fhir_server.storage.embedded.pieces import Sql
 from fhir_server.storage.embedded.timed import Deadline, Timed
 from fhir_server.storage.embedded.timed import Row as Found
 from fhir_server.storage.embedded.types import TypeNumbers

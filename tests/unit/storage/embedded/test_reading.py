@@ -11,7 +11,7 @@ import pytest
 
 from fhir_server.storage.base import DeadlineExceeded
 from fhir_server.storage.embedded import EmbeddedStore
-from fhir_server.storage.embedded.conditions import Sql
+from fhir_server.storage.embedded.pieces import Sql
 from fhir_server.storage.embedded.timed import Deadline, Timed
 from fhir_server.storage.query import AnyOf, KeyIn, Not, Plan
 from tests.support.version_making import TYPE, created, key, keyed

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from fhir_server.storage.embedded import history, schema
-from fhir_server.storage.embedded.conditions import Sql
+from fhir_server.storage.embedded.pieces import Sql
 from fhir_server.storage.embedded.render import VERSION_COLUMNS, counted, matches
 from fhir_server.storage.query import (
     By,
@@ -126,7 +126,7 @@ def test_no_random_plan_reads_a_whole_table(connection: sqlite3.Connection) -> N
 
 
 _PASSES = {
-    *("SCAN a", "SCAN k", "SCAN p", "SCAN CONSTANT ROW"),
+    *("SCAN a", "SCAN c", "SCAN k", "SCAN l", "SCAN p", "SCAN x", "SCAN CONSTANT ROW"),
     *(f"SCAN (subquery-{number})" for number in range(200)),
 }
 """Not of tables: of lists in the query itself and of subqueries, whose own steps are looked at."""
