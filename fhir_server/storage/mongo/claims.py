@@ -15,13 +15,14 @@ compare-and-set, and finds that out at its own decision, however late it wakes u
 
 import asyncio
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
 from bson.int64 import Int64
 
 from fhir_server.storage.base import DeadlineExceeded
+from fhir_server.storage.mongo.documents import Write
 from fhir_server.storage.mongo.topology import Collection, Document, Session
 from fhir_server.storage.query import AllOf, DriverIs, Guard, IdIs, KeyIs, Plan, Test
 from fhir_server.storage.versions import Change, Key
@@ -31,6 +32,10 @@ PENDING, DECIDED, ABORTED = "pending", "decided", "aborted"
 _FIRST_PAUSE = 0.002
 _LONGEST_PAUSE = 0.05
 _TYPE, _ID, _KEY, _DRIVER = b"t", b"i", b"k", b"d"
+
+
+Check = Callable[[Session | None], Awaitable[None]]
+"""Looks at the guards of a commit, within a transaction if there is one; raises GuardFailed."""
 
 
 class Contended(Exception):
@@ -83,6 +88,18 @@ class Claims:
 NO_CLAIMS = Claims()
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A commit: what it shall store, and how far it may go for that."""
+
+    age: str
+    """A time-ordered id, the same in all its attempts: the elder goes first."""
+    writes: Sequence[Write]
+    claims: Claims
+    check: Check
+    waiting: Waiting
+
+
 def claims_of(changes: Sequence[Change], guards: Sequence[Guard]) -> Claims:
     if not guards:
         return NO_CLAIMS
@@ -92,16 +109,20 @@ def claims_of(changes: Sequence[Change], guards: Sequence[Guard]) -> Claims:
     )
 
 
-async def rivals(
-    commits: Collection, own: str, claims: Claims, session: Session | None = None
-) -> Sequence[Document]:
-    """The other commits in flight that write what these guards read, or the reverse."""
-    if not claims.reads:
-        return ()
-    written = {"w": {"$in": list(claims.reads)}}
-    read = {"g": {"$in": list(claims.writes)}}
-    wanted = {"_id": {"$ne": own}, "$or": [written, read]}
-    return await commits.find(wanted, {"s": 1, "age": 1}, session=session).to_list()
+async def rival(
+    commits: Collection, commit: str, job: Job, session: Session | None = None
+) -> str | None:
+    """A commit in flight for which this one has to wait; Overtaken when it has to step back."""
+    if not job.claims.reads:
+        return None
+    written = {"w": {"$in": list(job.claims.reads)}}
+    read = {"g": {"$in": list(job.claims.writes)}}
+    wanted = {"_id": {"$ne": commit}, "$or": [written, read]}
+    others = await commits.find(wanted, {"s": 1, "age": 1}, session=session).to_list()
+    elder = must_withdraw(job.age, others)
+    if elder is not None:
+        raise Overtaken(elder["_id"])
+    return others[0]["_id"] if others else None
 
 
 def must_withdraw(age: str, others: Iterable[Document]) -> Document | None:

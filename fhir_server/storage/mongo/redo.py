@@ -31,27 +31,23 @@ Why it holds:
   half written has decided nothing.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 from fhir_server.kit.ids import IdSource
 from fhir_server.storage.mongo.claims import (
     DECIDED,
     PENDING,
-    Claims,
     Contended,
+    Job,
     Overtaken,
     Waiting,
-    must_withdraw,
-    rivals,
+    rival,
 )
 from fhir_server.storage.mongo.documents import Write, held_by
 from fhir_server.storage.mongo.entries import Entries
 from fhir_server.storage.mongo.holding import Holding
 from fhir_server.storage.mongo.indexes import Collections
-from fhir_server.storage.mongo.topology import Document, Session
-
-Check = Callable[[Session | None], Awaitable[None]]
-"""Looks at the guards of a commit, within a transaction if there is one; raises GuardFailed."""
+from fhir_server.storage.mongo.topology import Document
 
 
 class RedoLog:
@@ -69,17 +65,14 @@ class RedoLog:
         self._holding = holding
         self._ids = ids
 
-    async def commit(
-        self, writes: Sequence[Write], claims: Claims, check: Check, waiting: Waiting
-    ) -> None:
+    async def commit(self, job: Job) -> None:
         """Store all or nothing; Conflict, GuardFailed, or DeadlineExceeded with nothing stored."""
-        age = self._ids.new_id()
         while True:
             try:
-                return await self._attempt(self._ids.new_id(), age, writes, claims, check, waiting)
+                return await self._attempt(self._ids.new_id(), job)
             except Contended as contended:
-                await self._let_pass(contended, waiting)
-            await check(None)  # a guard that the other broke need not queue again
+                await self._let_pass(contended, job.waiting)
+            await job.check(None)  # a guard that the other broke need not queue again
 
     async def clear(self, contended: Contended, waiting: Waiting) -> None:
         """Let the commit that is in the way pass, or finish it when it seems to be dead."""
@@ -109,46 +102,23 @@ class RedoLog:
             while await self._entries.find(contended.commit) is not None:
                 await self.clear(contended, waiting)
 
-    async def _attempt(
-        self,
-        commit: str,
-        age: str,
-        writes: Sequence[Write],
-        claims: Claims,
-        check: Check,
-        waiting: Waiting,
-    ) -> None:
+    async def _attempt(self, commit: str, job: Job) -> None:
         try:
-            await self._lead_up(commit, age, writes, claims, check, waiting)
+            await self._lead_up(commit, job)
         except BaseException:
-            await self._abandon(commit, writes)
+            await self._abandon(commit, job.writes)
             raise
-        await self._holding.apply(commit, writes)
+        await self._holding.apply(commit, job.writes)
         await self._entries.forget(commit)
 
-    async def _lead_up(
-        self,
-        commit: str,
-        age: str,
-        writes: Sequence[Write],
-        claims: Claims,
-        check: Check,
-        waiting: Waiting,
-    ) -> None:
-        await self._entries.register(commit, age, claims, writes)
-        await self._turn(commit, age, claims, waiting)
-        await self._holding.hold(commit, writes)
-        await check(None)
+    async def _lead_up(self, commit: str, job: Job) -> None:
+        await self._entries.register(commit, job.age, job.claims, job.writes)
+        while (other := await rival(self._commits, commit, job)) is not None:
+            await self.clear(Contended(other), job.waiting)
+        await self._holding.hold(commit, job.writes)
+        await job.check(None)
         if not await self._entries.decide(commit):
             raise Overtaken(None)
-
-    async def _turn(self, commit: str, age: str, claims: Claims, waiting: Waiting) -> None:
-        """Wait until no rival is left; Contended when an elder one has to pass first."""
-        while others := await rivals(self._commits, commit, claims):
-            elder = must_withdraw(age, others)
-            if elder is not None:
-                raise Overtaken(elder["_id"])
-            await self.clear(Contended(others[0]["_id"]), waiting)
 
     async def _abandon(self, commit: str, writes: Sequence[Write]) -> None:
         """Undo an attempt, unless its decision was made after all.

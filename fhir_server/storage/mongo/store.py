@@ -29,7 +29,7 @@ from fhir_server.storage.base import (
     NewerSchema,
     StoreError,
 )
-from fhir_server.storage.mongo.claims import Claims, Waiting, claims_of
+from fhir_server.storage.mongo.claims import NO_CLAIMS, Claims, Job, Waiting, claims_of
 from fhir_server.storage.mongo.coalescing import Coalescer
 from fhir_server.storage.mongo.contents import Contents
 from fhir_server.storage.mongo.documents import (
@@ -47,7 +47,7 @@ from fhir_server.storage.mongo.holding import Holding
 from fhir_server.storage.mongo.indexes import Collections
 from fhir_server.storage.mongo.ordinals import Ordinals, insert_new
 from fhir_server.storage.mongo.queries import Queries
-from fhir_server.storage.mongo.redo import Check, RedoLog
+from fhir_server.storage.mongo.redo import RedoLog
 from fhir_server.storage.mongo.render import LIVE
 from fhir_server.storage.mongo.single import SingleWrites
 from fhir_server.storage.mongo.topology import (
@@ -76,9 +76,7 @@ _log = structlog.get_logger()
 class _Atomic(Protocol):
     """Either way to commit several resources."""
 
-    async def commit(
-        self, writes: Sequence[Write], claims: Claims, check: Check, waiting: Waiting
-    ) -> None: ...
+    async def commit(self, job: Job) -> None: ...
 
 
 class MongoStore:
@@ -241,7 +239,8 @@ class MongoStore:
                 return False
             write = Write(0, type_, id_, document["n"], document["v"], None)
             try:
-                await self._finished(self._atomic.commit([write], Claims(), _unguarded, waiting))
+                job = Job(self._ids.new_id(), [write], NO_CLAIMS, _unguarded, waiting)
+                await self._finished(self._atomic.commit(job))
             except Conflict:
                 await waiting.pause()
             else:
@@ -298,7 +297,8 @@ class MongoStore:
         async def check(session: Session | None) -> None:
             await self._queries.check(guards, session)
 
-        return await self._finished(self._atomic.commit(writes, claims, check, self._waiting()))
+        job = Job(self._ids.new_id(), writes, claims, check, self._waiting())
+        return await self._finished(self._atomic.commit(job))
 
     async def _finished(self, commit: Coroutine[Any, Any, None]) -> None:
         """Carry a commit to its end, even if the caller goes away meanwhile."""

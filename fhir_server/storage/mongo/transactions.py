@@ -17,22 +17,13 @@ from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
 from fhir_server.kit.ids import IdSource
 from fhir_server.storage.base import Conflict
-from fhir_server.storage.mongo.claims import (
-    PENDING,
-    Claims,
-    Contended,
-    Overtaken,
-    Waiting,
-    must_withdraw,
-    rivals,
-)
+from fhir_server.storage.mongo.claims import PENDING, Contended, Job, Overtaken, Waiting, rival
 from fhir_server.storage.mongo.contents import Contents
 from fhir_server.storage.mongo.documents import PROJECTION, Write, history_of
 from fhir_server.storage.mongo.entries import Entries
 from fhir_server.storage.mongo.holding import expected, hurdle, raise_first
 from fhir_server.storage.mongo.indexes import Collections
 from fhir_server.storage.mongo.ordinals import Ordinals
-from fhir_server.storage.mongo.redo import Check
 from fhir_server.storage.mongo.single import Clear
 from fhir_server.storage.mongo.topology import DUPLICATE_KEY, Client, Document, Session, begin
 
@@ -64,65 +55,51 @@ class Transactions:
         self._ids = ids
         self._clear = clear
 
-    async def commit(
-        self, writes: Sequence[Write], claims: Claims, check: Check, waiting: Waiting
-    ) -> None:
+    async def commit(self, job: Job) -> None:
         """Store all or nothing; Conflict, GuardFailed, or DeadlineExceeded with nothing stored."""
-        age = self._ids.new_id()
         while True:
             commit = self._ids.new_id()
-            if claims.reads:
-                await self._entries.register(commit, age, claims)
+            if job.claims.reads:
+                await self._entries.register(commit, job.age, job.claims)
             try:
-                return await self._attempts(commit, age, writes, claims, check, waiting)
+                return await self._attempts(commit, job)
             except Overtaken as overtaken:
-                await self._withdraw(commit, claims)
-                await self._clear(overtaken, waiting)
+                await self._withdraw(commit, job)
+                await self._clear(overtaken, job.waiting)
             except BaseException:
-                await self._withdraw(commit, claims)
+                await self._withdraw(commit, job)
                 raise
 
-    async def _withdraw(self, commit: str, claims: Claims) -> None:
-        if claims.reads and await self._entries.abort(commit):
+    async def _withdraw(self, commit: str, job: Job) -> None:
+        if job.claims.reads and await self._entries.abort(commit):
             await self._entries.forget(commit)
 
-    async def _attempts(
-        self,
-        commit: str,
-        age: str,
-        writes: Sequence[Write],
-        claims: Claims,
-        check: Check,
-        waiting: Waiting,
-    ) -> None:
+    async def _attempts(self, commit: str, job: Job) -> None:
         """Try until it is done; whoever waits here keeps its entry, so that it is next."""
         while True:
             try:
                 async with self._client.start_session() as session:  # its end aborts what is open
                     await begin(session)
-                    await self._turn(commit, age, claims, session)
-                    await check(session)
-                    await self._write(writes, session)
-                    return await self._finish(session, writes, waiting)
+                    await self._turn(commit, job, session)
+                    await job.check(session)
+                    await self._write(job.writes, session)
+                    return await self._finish(session, job.writes, job.waiting)
             except Overtaken:
                 raise
             except Contended as contended:
-                await self._clear(contended, waiting)
+                await self._clear(contended, job.waiting)
             except (_Again, PyMongoError) as error:
                 if not _passing(error):
                     raise
-                await waiting.pause()
+                await job.waiting.pause()
 
-    async def _turn(self, commit: str, age: str, claims: Claims, session: Session) -> None:
-        if not claims.reads:
+    async def _turn(self, commit: str, job: Job, session: Session) -> None:
+        if not job.claims.reads:
             return
         commits = self._collections.commits
-        others = await rivals(commits, commit, claims, session)
-        elder = must_withdraw(age, others)
-        if elder is not None:
-            raise Overtaken(elder["_id"])
-        if others:
-            raise Contended(others[0]["_id"])
+        other = await rival(commits, commit, job, session)
+        if other is not None:
+            raise Contended(other)
         own = {"_id": commit, "s": PENDING}
         if not (await commits.delete_one(own, session=session)).deleted_count:
             raise Overtaken(None)
