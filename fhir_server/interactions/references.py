@@ -54,7 +54,7 @@ class Directory:
         """
         for link in links:
             if "?" in link.value and link.is_reference and not self._entry(link, root):
-                criteria = _criteria(link.value, self._context)
+                criteria = criteria_of(link.value, self._context)
                 if criteria is not None:
                     link.holder[link.key] = await self._target(criteria, link)
 
@@ -80,6 +80,14 @@ class Directory:
             self._found[link.value] = f"{criteria[0]}/{id_}"
             self.guards.append(guard)
         return self._found[link.value]
+
+
+def criteria_of(value: str, context: Context) -> Criteria | None:
+    """What a conditional reference looks for; None when it is another reference."""
+    if "?" not in value:
+        return None
+    match = _CONDITIONAL.fullmatch(value.removeprefix(context.base_url + "/"))
+    return (match[1], parse_qsl(match[2], keep_blank_values=True)) if match else None
 
 
 def unsettled(resource: Resource) -> list[Link]:
@@ -108,13 +116,6 @@ def warnings_of(links: Sequence[Link]) -> list[str]:
         "resolves; it was stored as it is."
     )
     return [warning]
-
-
-def _criteria(value: str, context: Context) -> Criteria | None:
-    if "?" not in value:
-        return None
-    match = _CONDITIONAL.fullmatch(value.removeprefix(context.base_url + "/"))
-    return (match[1], parse_qsl(match[2], keep_blank_values=True)) if match else None
 
 
 async def _only_match(criteria: Criteria, reference: str, context: Context) -> tuple[str, Guard]:

@@ -259,3 +259,34 @@ async def test_an_absolute_url_of_this_server_is_understood(server: Server) -> N
     for url in (f"{BASE}/Patient/{stored['id']}", f"/Patient/{stored['id']}"):
         (answer,) = await batch(server, an_entry("GET", url))
         assert answer["resource"] == stored
+
+
+async def test_neighbours_do_not_disturb_each_other_and_are_answered_in_their_places(
+    server: Server,
+) -> None:
+    """Most of these are carried out at once."""
+    mark = unique()
+    wanted = f"Patient?identifier={mark}"
+
+    answers = await batch(
+        server,
+        *[an_update(a_patient(id=f"{mark}.{n}")) for n in range(5)],
+        an_update(a_patient(id=f"{mark}.3", gender="other")),
+        an_update(a_patient(id="x") | {"id": "not an id"}),
+        an_entry("GET", f"Patient/{mark}.3"),
+        a_create(an_observation(wanted)),
+        a_create(a_patient(mark)),
+        a_create(an_observation(wanted)),
+        a_create(an_observation()),
+        prefer="return=representation",
+    )
+
+    codes = [answer["response"]["status"][:3] for answer in answers]
+    assert codes == [*["201"] * 5, "200", "400", "200", "412", "201", "201", "201"]
+    assert [answer["resource"]["id"] for answer in answers[:6]] == [
+        *[f"{mark}.{n}" for n in range(5)],
+        f"{mark}.3",
+    ]
+    assert answers[7]["resource"]["gender"] == "other"
+    patient = answers[9]["resource"]["id"]
+    assert answers[10]["resource"]["subject"] == {"reference": f"Patient/{patient}"}
