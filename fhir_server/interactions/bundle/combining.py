@@ -16,6 +16,7 @@ from fhir_server.interactions.answering import found
 from fhir_server.interactions.bundle import ordering
 from fhir_server.interactions.bundle.entries import Entry
 from fhir_server.interactions.bundle.performing import placing
+from fhir_server.interactions.bundle.turns import let_others
 from fhir_server.interactions.context import Context, Decide, Decision
 from fhir_server.interactions.drafted import Drafted
 from fhir_server.interactions.links import Link
@@ -27,8 +28,6 @@ from fhir_server.storage.versions import Version
 
 _AT_ONCE = 100
 """Entries that decide together: a store may answer their look-ups in one go."""
-_IN_A_ROW = 50
-"""Entries looked at before other requests get their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +156,7 @@ async def _standing_in(
                 stands_in[place] = stands_in.get(first, first)
         if place not in stands_in:
             created[decision.drafts[0].id] = place
-        await _let_others(place)
+        await let_others(place)
     return stands_in
 
 
@@ -173,7 +172,7 @@ async def _touched(
                 matches = await drafted.matches(guard.plan)
                 targets += [f"{guard.plan.type}/{id_}" for id_ in matches]
         touched[step.entry.index] = targets
-        await _let_others(place)
+        await let_others(place)
     return touched
 
 
@@ -210,11 +209,5 @@ async def _follow(steps: Sequence[Step], directory: Directory) -> Sequence[Guard
         with placing(step.entry):
             directory.require_entries(step.links, step.entry.root)
             await directory.follow(step.links, step.entry.root)
-        await _let_others(place)
+        await let_others(place)
     return directory.guards
-
-
-async def _let_others(place: int) -> None:
-    """Let other requests have their turn, after some entries."""
-    if place % _IN_A_ROW == 0:
-        await asyncio.sleep(0)

@@ -22,6 +22,7 @@ from fhir_server.interactions.bundle.performing import (
     placing,
 )
 from fhir_server.interactions.bundle.responses import response_entry
+from fhir_server.interactions.bundle.turns import let_others
 from fhir_server.interactions.context import Context, Decision
 from fhir_server.interactions.deciding import commit_decided
 from fhir_server.interactions.drafted import Drafted
@@ -36,10 +37,12 @@ async def transaction(request: Request, resource: Resource, context: Context) ->
     Any error of an entry is the error of the whole, with the entry's index and place.
     """
     prefer = preferences(request)
-    raw = raw_entries(resource, context)
-    entries = [entry_of(one, index, context, prefer) for index, one in enumerate(raw)]
+    entries: list[Entry] = []
+    for index, raw in enumerate(raw_entries(resource, context)):
+        entries.append(entry_of(raw, index, context, prefer))
+        await let_others(index)
     require_distinct_urls(entries)
-    steps, reads = _sorted_out(ordered(entries), context)
+    steps, reads = await _sorted_out(ordered(entries), context)
     allowance = Allowance(context.policy.bundle_bytes, context.policy.bundle_seconds)
     replies = await _write(steps, reads, context, allowance)
     allowance.forget_room()
@@ -47,7 +50,10 @@ async def transaction(request: Request, resource: Resource, context: Context) ->
         replies[entry.index] = await attempt_entry(entry, context, allowance)
     for step in steps:
         allowance.count(replies[step.entry.index], asked=False)
-    answers = [response_entry(replies[entry.index], context.base_url) for entry in entries]
+    answers: list[bytes] = []
+    for index in range(len(entries)):
+        answers.append(response_entry(replies[index], context.base_url))
+        await let_others(index)
     return Reply(200, content=bundle.response("transaction", answers))
 
 
@@ -73,10 +79,11 @@ async def _write(
     return replies
 
 
-def _sorted_out(entries: Sequence[Entry], context: Context) -> tuple[list[Step], list[Entry]]:
-    steps, reads = [], []
+async def _sorted_out(entries: Sequence[Entry], context: Context) -> tuple[list[Step], list[Entry]]:
+    steps: list[Step] = []
+    reads: list[Entry] = []
     full_urls = frozenset(entry.full_url for entry in entries if entry.full_url)
-    for entry in entries:
+    for place, entry in enumerate(entries):
         interaction = interaction_of(entry, context)
         if interaction.decide is not None:
             body = entry.request.body
@@ -84,6 +91,7 @@ def _sorted_out(entries: Sequence[Entry], context: Context) -> tuple[list[Step],
             steps.append(Step(entry, interaction.decide, links))
         else:
             reads.append(entry)
+        await let_others(place)
     return steps, reads
 
 
