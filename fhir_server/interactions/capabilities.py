@@ -5,14 +5,14 @@ https://hl7.org/fhir/R4/http.html#capabilities
 Nothing is listed that is not in the tables, so nothing can be promised that is not done.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fhir_server import __version__
 from fhir_server.errors import BadRequest
 from fhir_server.fhir.temporal import instant
 from fhir_server.interactions.context import Context, Interactions
-from fhir_server.interactions.plain_query import require_plain_query
+from fhir_server.interactions.plain_query import show_of
 from fhir_server.interactions.request import Reply, Request
 
 _CODES = {"bundle": ("transaction", "batch")}
@@ -35,24 +35,16 @@ _SYSTEM_CODES = frozenset({"transaction", "batch", "search-system", "history-sys
 
 async def capabilities(request: Request, context: Context) -> Reply:
     """The CapabilityStatement; `mode` may only be full."""
-    require_plain_query(request, "capabilities", "mode")
+    show = show_of(request, context, "capabilities", ["CapabilityStatement"], "mode")
     mode = dict(request.query).get("mode", "full")
     if mode != "full":
         raise BadRequest(f"mode={mode[:40]} is not offered; leave it out or ask for full.")
-    return Reply(200, content=context.statement())
+    statement = context.statement()
+    return Reply(200, content=statement if show is None else show("CapabilityStatement", statement))
 
 
 def capability_statement(context: Context, started: int, facts: Sequence[str]) -> dict[str, Any]:
     """The statement of a running system. `started` in ms; `facts` are what its store tells."""
-    rest: dict[str, Any] = {
-        "mode": "server",
-        "interaction": [{"code": code} for code in _listed(context.table, _SYSTEM_CODES)],
-        "resource": [
-            _resource(type_, context) for type_ in sorted(context.definitions.resource_types)
-        ],
-    }
-    if facts:
-        rest["documentation"] = " ".join(facts)
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -62,11 +54,26 @@ def capability_statement(context: Context, started: int, facts: Sequence[str]) -
         "implementation": {"description": "FHIR R4 health data server", "url": context.base_url},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
-        "rest": [rest],
+        "rest": [_rest(context, facts)],
     }
 
 
-def _resource(type_: str, context: Context) -> dict[str, Any]:
+def _rest(context: Context, facts: Sequence[str]) -> dict[str, Any]:
+    types, definitions = sorted(context.definitions.resource_types), context.definitions
+    revincludes = _revincludes(context)
+    compartments = filter(None, map(definitions.compartment, types))
+    return {
+        "mode": "server",
+        **({"documentation": " ".join(facts)} if facts else {}),
+        "resource": [_resource(type_, context, revincludes) for type_ in types],
+        "interaction": [{"code": code} for code in _listed(context.table, _SYSTEM_CODES)],
+        "compartment": [compartment.url for compartment in compartments],
+    }
+
+
+def _resource(
+    type_: str, context: Context, revincludes: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
     many = context.policy.conditional_delete == "many"
     return {
         "type": type_,
@@ -79,11 +86,27 @@ def _resource(type_: str, context: Context) -> dict[str, Any]:
         "conditionalRead": "full-support",
         "conditionalUpdate": True,
         "conditionalDelete": "multiple" if many else "single",
+        "searchInclude": ["*", *_links(type_, context)],
+        "searchRevInclude": revincludes.get(type_, []),
         "searchParam": [
             {"name": parameter.code, "definition": parameter.url, "type": parameter.type}
             for parameter in context.searching.searchable(type_)
         ],
     }
+
+
+def _links(type_: str, context: Context) -> Sequence[str]:
+    return [f"{type_}:{code}" for code in context.searching.linking.links(type_)]
+
+
+def _revincludes(context: Context) -> Mapping[str, Sequence[str]]:
+    """By type, the parameters of all types that may refer to it."""
+    linking, found = context.searching.linking, dict[str, list[str]]()
+    for type_ in sorted(context.definitions.resource_types):
+        for code in linking.links(type_):
+            for target in linking.targets(type_, code):
+                found.setdefault(target, []).append(f"{type_}:{code}")
+    return found
 
 
 def _listed(table: Interactions, codes: frozenset[str]) -> Sequence[str]:

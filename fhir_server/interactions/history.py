@@ -8,15 +8,17 @@ from fhir_server.fhir import bundle
 from fhir_server.fhir.temporal import Span, instant, span
 from fhir_server.interactions.answering import link
 from fhir_server.interactions.context import Context
+from fhir_server.interactions.plain_query import SHORTENING, shortened
 from fhir_server.interactions.preconditions import etag
 from fhir_server.interactions.request import Reply, Request
 from fhir_server.search.clause import shown
 from fhir_server.search.controls import FORMATTING
 from fhir_server.search.paging import PAGE_PARAMETER, Place, query_digest
+from fhir_server.search.subsetting import Show
 from fhir_server.storage.versions import HistoryPosition, Version
 
 _STATUS = {"POST": "201 Created", "DELETE": "204 No Content"}
-_PARAMETERS = ("_since", "_at", "_count", PAGE_PARAMETER)
+_PARAMETERS = ("_since", "_at", "_count", "_summary", "_elements", PAGE_PARAMETER)
 _Key = tuple[str, str, int]
 """Type, id and number of a version."""
 
@@ -46,7 +48,9 @@ async def history(request: Request, context: Context) -> Reply:
     )
     shown = versions[: asked.count]
     created = await _created(shown, versions, context)
-    entries = [_entry(version, context.base_url, created) for version in shown]
+    types = [type_] if type_ else sorted(context.definitions.resource_types)
+    show = shortened(asked.pairs, context, types)
+    entries = [_entry(version, context.base_url, created, show) for version in shown]
     links = _links(request, context, asked, versions)
     return Reply(200, content=bundle.history(entries, links))
 
@@ -76,7 +80,7 @@ def _key(version: Version) -> _Key:
     return version.type, version.id, version.number
 
 
-def _entry(version: Version, base_url: str, created: Container[_Key]) -> bytes:
+def _entry(version: Version, base_url: str, created: Container[_Key], show: Show | None) -> bytes:
     full_url = f"{base_url}/{version.type}/{version.id}"
     url = version.type if version.method == "POST" else f"{version.type}/{version.id}"
     answer = {
@@ -87,7 +91,10 @@ def _entry(version: Version, base_url: str, created: Container[_Key]) -> bytes:
         "lastModified": instant(version.updated),
     }
     asked = {"method": version.method, "url": url}
-    return bundle.history_entry(full_url, version.content, asked, answer)
+    content = version.content
+    if show is not None and content is not None:
+        content = show(version.type, content)
+    return bundle.history_entry(full_url, content, asked, answer)
 
 
 def _links(
@@ -120,7 +127,7 @@ def _asked(request: Request, context: Context) -> _Asked:
             count = _count(value, context.policy.most_count)
         elif name == PAGE_PARAMETER:
             page = value
-        elif name not in FORMATTING:
+        elif name not in FORMATTING | SHORTENING:
             raise UnknownParameter(
                 f"{shown(name)} is not a parameter of history; {', '.join(_PARAMETERS)} are."
             )

@@ -60,19 +60,16 @@ async def perform(interaction: Interaction, request: Request, context: Context) 
 
 
 def _shape(path: Sequence[str]) -> str:
-    match path:
-        case [_, id_] if id_[:1] not in _NO_ID:
-            return "[type]/[id]"
-        case [place] if place in _PLACES:
-            return place
-        case [_]:
-            return "[type]"
-        case [_, place]:
-            return f"[type]/{place}"
-        case [_, id_, "_history"] if id_[:1] not in _NO_ID:
-            return "[type]/[id]/_history"
-        case [_, id_, "_history", _] if id_[:1] not in _NO_ID:
-            return "[type]/[id]/_history/[vid]"
-        case []:
-            return ""
-    return "/".join(path)
+    if len(path) < 2:
+        return path[0] if path and path[0] in _PLACES else "[type]" if path else ""
+    if len(path) > len(_NAMES):
+        return "/".join(path)
+    below = (
+        segment if segment[:1] in _NO_ID else name
+        for segment, name in zip(path[1:], _NAMES[1:], strict=False)
+    )
+    return "/".join(("[type]", *below))
+
+
+_NAMES = ("[type]", "[id]", "[member]", "[vid]")
+"""What a segment is at its place, unless it begins as no id does."""

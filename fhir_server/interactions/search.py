@@ -1,6 +1,7 @@
 """search, by GET and by POST _search. https://hl7.org/fhir/R4/http.html#search"""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from fhir_server.fhir import bundle, json_format
 from fhir_server.fhir.outcome import Issue, operation_outcome
@@ -12,7 +13,7 @@ from fhir_server.interactions.searching.including import include
 from fhir_server.interactions.searching.linking import links_of
 from fhir_server.search.controls import Total
 from fhir_server.search.prepared import Prepared
-from fhir_server.search.scopes import Scope, of_type
+from fhir_server.search.scopes import ALL_TYPES, Scope, of_compartment, of_system, of_type
 from fhir_server.storage.versions import Version
 
 _ESTIMATE_CAP = 1000
@@ -24,6 +25,20 @@ async def search_type(request: Request, context: Context) -> Reply:
     UnknownParameter for what is not known, unless Prefer: handling=lenient leaves it out.
     """
     return await _search(of_type(request.path[0]), request, context)
+
+
+async def search_system(request: Request, context: Context) -> Reply:
+    """The same of several types, which `_type` names, or of all."""
+    scope, query = of_system(request.query, context.definitions)
+    return await _search(scope, replace(request, query=query), context)
+
+
+async def search_compartment(request: Request, context: Context) -> Reply:
+    """The same of what belongs to one resource; NotFound for what is no compartment."""
+    owner, id_, *rest = (part for part in request.path if part != "_search")
+    path = (owner, id_, rest[0] if rest else ALL_TYPES)
+    scope, query = of_compartment(path, request.query, context.definitions)
+    return await _search(scope, replace(request, query=query), context)
 
 
 async def _search(scope: Scope, request: Request, context: Context) -> Reply:

@@ -13,7 +13,11 @@ from fhir_server.interactions.delete import conditional_delete, delete
 from fhir_server.interactions.history import history
 from fhir_server.interactions.read import read
 from fhir_server.interactions.routing import Table
-from fhir_server.interactions.search import search_type
+from fhir_server.interactions.search import (
+    search_compartment,
+    search_system,
+    search_type,
+)
 from fhir_server.interactions.update import conditional_update, update
 from fhir_server.interactions.vread import vread
 
@@ -30,6 +34,13 @@ TABLE = Table(
         Interaction("conditional-delete", "DELETE", "[type]", decide=conditional_delete),
         Interaction("search-type", "GET", "[type]", answer=search_type),
         Interaction("search-type", "POST", "[type]/_search", answer=search_type),
+        Interaction("search-system", "GET", "", answer=search_system),
+        Interaction("search-system", "POST", "_search", answer=search_system),
+        Interaction("search-compartment", "GET", "[type]/[id]/[member]", answer=search_compartment),
+        Interaction(
+            "search-compartment", "POST", "[type]/[id]/[member]/_search", answer=search_compartment
+        ),
+        Interaction("search-compartment", "POST", "[type]/[id]/_search", answer=search_compartment),
         Interaction("history-type", "GET", "[type]/_history", answer=history),
         Interaction("history-system", "GET", "_history", answer=history),
         Interaction("bundle", "POST", "", answer=bundle),

@@ -16,6 +16,7 @@ from fhir_server.kit.clock import Clock, SystemClock
 from fhir_server.search.binding import Binder
 from fhir_server.search.catalog import Catalog
 from fhir_server.search.clause import Clause, shown
+from fhir_server.search.compartments import membership
 from fhir_server.search.controls import FORMATTING, Fields, Sizes, processed, read_controls
 from fhir_server.search.including import Linking
 from fhir_server.search.paging import PAGE_PARAMETER, Cursors, Place, query_digest
@@ -35,6 +36,9 @@ from fhir_server.search.subsetting import Subsetting
 from fhir_server.search.values.parameter import Context
 from fhir_server.storage.query import KeyIs, Order, Plan
 
+_Criteria = Mapping[str, tuple[Criterion | Deferred, ...]]
+"""By type."""
+
 
 class Searching:
     """Understands queries against the definitions; holds no data and waits for nothing."""
@@ -53,6 +57,7 @@ class Searching:
     ) -> None:
         """`zone` is for dates and times that name none; a catalog may be shared."""
         catalog = catalog or Catalog(definitions)
+        self._definitions = definitions
         self._limits = limits or Limits()
         self._binder = Binder(catalog, self._limits.joined)
         self._cursors = Cursors(page_key)
@@ -88,7 +93,7 @@ class Searching:
             criteria,
             controls,
             self._sorter.order(scope.types, controls.sort),
-            tuple(clause.pair for clause in used),
+            (*scope.asked, *(clause.pair for clause in used)),
             processed(further, controls),
             (*unknown, *ignored),
         )
@@ -159,7 +164,7 @@ class Searching:
 
     def _bind(
         self, scope: Scope, clauses: Sequence[Clause], *, lenient: bool
-    ) -> tuple[Mapping[str, tuple[Criterion | Deferred, ...]], Sequence[Clause], Sequence[str]]:
+    ) -> tuple[_Criteria, Sequence[Clause], Sequence[str]]:
         """Criteria by type; a parameter that one of several types lacks is known to none."""
         context, unknown = self._context(), list[str]()
         while True:
@@ -171,8 +176,21 @@ class Searching:
                 if left_out:
                     break
             if not left_out:
-                return criteria, clauses, unknown
+                return self._in_compartment(scope, criteria), clauses, unknown
             clauses, unknown = used, [*unknown, *left_out]
+
+    def _in_compartment(self, scope: Scope, criteria: _Criteria) -> _Criteria:
+        """With what makes a member of the compartment, if one is searched."""
+        if scope.compartment is None:
+            return criteria
+        context, compartment = self._context(), scope.compartment
+        return {
+            type_: (
+                membership(type_, compartment, self._definitions, self._binder, context),
+                *some,
+            )
+            for type_, some in criteria.items()
+        }
 
     def _placed(self, prepared: Prepared, caller: str) -> Prepared:
         """With the place that the page link names, if there is one."""

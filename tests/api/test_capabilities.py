@@ -74,6 +74,7 @@ async def test_what_is_listed_for_the_whole_is_done(
     server: Server, statement: dict[str, Any]
 ) -> None:
     ways: dict[str, tuple[str, str, Any]] = {
+        "search-system": ("GET", "?_type=Patient,Device", None),
         "history-system": ("GET", "_history", None),
         "batch": ("POST", "", a_batch()),
         "transaction": ("POST", "", a_transaction()),
@@ -167,3 +168,24 @@ async def test_only_the_full_statement_is_offered(server: Server) -> None:
         "invalid",
         "mode=terminology is not offered; leave it out or ask for full.",
     )
+
+
+async def test_what_is_listed_to_be_included_can_be(
+    server: Server, statement: dict[str, Any]
+) -> None:
+    for type_ in ("Patient", "Encounter", "Provenance", "ValueSet", "Bundle"):
+        listed = of_type(statement, type_)
+        assert "*" in listed["searchInclude"]
+        for control, name in (("_include", "searchInclude"), ("_revinclude", "searchRevInclude")):
+            for inclusion in listed[name]:
+                response = await server.get(f"{type_}?_id=x&{control}={inclusion}")
+                assert response.status_code == 200, (control, inclusion)
+    assert "Observation:encounter" in of_type(statement, "Encounter")["searchRevInclude"]
+    assert "Encounter:service-provider" in of_type(statement, "Encounter")["searchInclude"]
+    assert "Observation:encounter" not in of_type(statement, "Patient")["searchRevInclude"]
+
+
+async def test_every_compartment_is_listed(statement: dict[str, Any]) -> None:
+    names = [url.rpartition("/")[2] for url in statement["rest"][0]["compartment"]]
+
+    assert names == ["device", "encounter", "patient", "practitioner", "relatedPerson"]

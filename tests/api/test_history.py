@@ -214,7 +214,7 @@ REFUSED = [
     (
         "name=x",
         "not-supported",
-        "name is not a parameter of history; _since, _at, _count, _page are.",
+        "name is not a parameter of history; _since, _at, _count, _summary, _elements, _page are.",
     ),
     (
         "_page=abc",

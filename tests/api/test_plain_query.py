@@ -9,9 +9,9 @@ from tests.support.server import ON_ONE_STORE, Server
 pytestmark = [pytest.mark.anyio, ON_ONE_STORE]
 
 PLACES = [
-    ("read", "Patient/{}", "_format, _pretty"),
-    ("vread", "Patient/{}/_history/1", "_format, _pretty"),
-    ("capabilities", "metadata", "_format, _pretty, mode"),
+    ("read", "Patient/{}", "_elements, _format, _pretty, _summary"),
+    ("vread", "Patient/{}/_history/1", "_elements, _format, _pretty, _summary"),
+    ("capabilities", "metadata", "_elements, _format, _pretty, _summary, mode"),
 ]
 each_place = pytest.mark.parametrize(("name", "path", "known"), PLACES)
 
@@ -33,12 +33,25 @@ async def test_a_parameter_nobody_knows_is_refused(
 
 @each_place
 @pytest.mark.parametrize("asked", ["_summary=true", "_summary=text", "_elements=id"])
-async def test_a_shorter_form_is_refused_rather_than_not_shortened(
+async def test_a_shorter_form_is_marked_as_such(
     server: Server, id_: str, name: str, path: str, known: str, asked: str
 ) -> None:
-    response = await server.get(f"{path.format(id_)}?{asked}")
+    whole = (await server.get(path.format(id_))).json()
+    short = (await server.get(f"{path.format(id_)}?{asked}")).json()
 
-    assert_issue(response, 400, "not-supported", f"Not supported yet: {asked}.")
+    assert short["meta"]["tag"][-1]["code"] == "SUBSETTED"
+    assert short["resourceType"] == whole["resourceType"]
+    assert len(str(short)) < len(str(whole)) or asked == "_summary=true"
+
+
+@each_place
+async def test_there_is_nothing_to_count(
+    server: Server, id_: str, name: str, path: str, known: str
+) -> None:
+    response = await server.get(f"{path.format(id_)}?_summary=count")
+
+    words = "_summary=count is for searches; here it is true, text, data or false."
+    assert_issue(response, 400, "invalid", words)
 
 
 @each_place

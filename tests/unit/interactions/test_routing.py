@@ -44,6 +44,13 @@ def test_a_row_either_answers_or_decides(row: Any) -> None:
         ("DELETE", "Patient/1", "delete"),
         ("DELETE", "Patient", "conditional-delete"),
         ("POST", "", "bundle"),
+        ("GET", "", "search-system"),
+        ("POST", "_search", "search-system"),
+        ("GET", "Patient/1/Observation", "search-compartment"),
+        ("GET", "Patient/1/*", "search-compartment"),
+        ("POST", "Patient/1/Observation/_search", "search-compartment"),
+        ("POST", "Patient/1/*/_search", "search-compartment"),
+        ("POST", "Patient/1/_search", "search-compartment"),
     ],
 )
 def test_a_path_finds_its_interaction(method: str, path: str, name: str) -> None:
@@ -51,7 +58,18 @@ def test_a_path_finds_its_interaction(method: str, path: str, name: str) -> None
 
 
 @pytest.mark.parametrize(
-    "path", ["Nobody/1", "Nobody", "Patient/1/2", "Patient/1/_history/2/3", "_other", "patient/1"]
+    "path",
+    [
+        "Nobody/1",
+        "Nobody",
+        "Nobody/1/Observation",
+        "Patient/1/2/3",
+        "Patient/1/$x",
+        "Patient/_history/2",
+        "Patient/1/_history/2/3",
+        "_other",
+        "patient/1",
+    ],
 )
 def test_what_does_not_exist_is_not_found(path: str) -> None:
     with pytest.raises(NotFound):
@@ -63,7 +81,8 @@ def test_what_does_not_exist_is_not_found(path: str) -> None:
     [
         ("POST", "Patient/1", "DELETE, GET, HEAD, PUT"),
         ("DELETE", "metadata", "GET, HEAD"),
-        ("GET", "", "POST"),
+        ("PUT", "", "GET, HEAD, POST"),
+        ("DELETE", "Patient/1/Observation", "GET, HEAD"),
         ("PUT", "Patient/1/_history/2", "GET, HEAD"),
     ],
 )
