@@ -2,9 +2,13 @@
 
 import asyncio
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from fhir_server.interactions.repository import Repository
+from fhir_server.storage.base import StoreError
+from fhir_server.storage.versions import Version
 from tests.support.asserts import statuses
 from tests.support.builders import (
     SYSTEM,
@@ -229,3 +233,40 @@ async def test_a_transaction_of_many_entries_is_stored_whole(start: Start) -> No
 
         assert {answer["response"]["status"] for answer in answers} == {"201 Created"}
         assert await server.count("Observation?status=final") == 1200
+
+
+async def test_two_conditions_that_an_unconditional_create_meets_make_one_resource(
+    server: Server,
+) -> None:
+    mark = unique()
+    conditional = a_create(a_patient(mark), ifNoneExist=f"identifier={mark}")
+
+    response = await server.post(
+        "", a_transaction(a_create(a_patient(mark)), conditional, conditional)
+    )
+
+    assert statuses(response) == ["201 Created", "200 OK", "200 OK"]
+    assert len(await server.found(f"Patient?identifier={mark}")) == 1
+
+
+async def test_a_store_that_fails_after_the_commit_fails_the_read_alone(server: Server) -> None:
+    mark = unique()
+    kept = await server.create(a_patient())
+    reads = 0
+    real = Repository.read
+
+    async def failing(self: Repository, type_: str, id_: str) -> Version:
+        nonlocal reads
+        reads += 1
+        if reads == 2:  # the first one rehearses
+            raise StoreError("gone away")
+        return await real(self, type_, id_)
+
+    with patch.object(Repository, "read", failing):
+        response = await server.post(
+            "",
+            a_transaction(a_create(a_patient(mark)), an_entry("GET", f"Patient/{kept['id']}")),
+        )
+
+    assert statuses(response) == ["201 Created", "503 Service Unavailable"]
+    assert len(await server.found(f"Patient?identifier={mark}")) == 1

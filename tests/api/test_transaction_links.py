@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.asserts import assert_issue
+from tests.support.asserts import assert_issue, statuses
 from tests.support.builders import (
     a_create,
     a_patient,
@@ -326,3 +326,15 @@ async def test_other_references_are_kept_as_they_are(server: Server) -> None:
     for kept in ("Patient/1", "#", "https://elsewhere.example/fhir/Patient/1", "urn:isbn:1"):
         (observation,) = await stored(server, a_create(an_observation(kept)))
         assert observation["subject"] == {"reference": kept}
+
+
+@pytest.mark.parametrize("type_", [["x"], 5, {"a": 1}, "a.b"], ids=str)
+async def test_a_contained_type_that_is_none_does_not_matter_to_links(
+    server: Server, type_: Any
+) -> None:
+    url = urn()
+    contained = [{"resourceType": type_, "implicitRules": url}]
+
+    response = await server.post("", a_transaction(a_create(a_patient(contained=contained), url)))
+
+    assert statuses(response) == ["201 Created"]

@@ -323,3 +323,35 @@ async def test_5001_entries_are_too_many(server: Server) -> None:
         "Bundle.entry",
     )
     assert await server.found(f"Patient?identifier={mark}") == []
+
+
+@pytest.mark.parametrize("type_", [["x"], 5, {"a": 1}, "a.b"], ids=str)
+async def test_a_resource_type_that_is_none_refuses_all(server: Server, type_: Any) -> None:
+    mark = unique()
+
+    response = await server.post(
+        "",
+        a_transaction(
+            a_create(a_patient(mark)), an_entry("POST", "Patient", {"resourceType": type_})
+        ),
+    )
+
+    assert_issue(
+        response,
+        400,
+        "invalid",
+        f"Entry 1, POST Patient: {str(type_)!r} is not a resource type of FHIR R4.",
+        "Bundle.entry[1].resource",
+    )
+    assert await server.found(f"Patient?identifier={mark}") == []
+
+
+async def test_of_several_entries_that_fail_the_first_is_told(server: Server) -> None:
+    bad = a_patient(id="not an id")
+    slow = an_entry("PUT", f"Patient?identifier={unique()}", bad)
+
+    response = await server.post(
+        "", a_transaction(slow, an_entry("PUT", "Patient/other", a_patient(id="x")))
+    )
+
+    assert response.json()["issue"][0]["diagnostics"].startswith("Entry 0, PUT Patient:")
