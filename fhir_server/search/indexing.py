@@ -9,7 +9,7 @@ is made when the type is first met.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from typing import Any
+from typing import Any, Final
 
 from fhir_server.definitions.registry import Definitions
 from fhir_server.search import keys
@@ -18,6 +18,10 @@ from fhir_server.search.collecting import Collectors, noting
 from fhir_server.search.extracting import Find, Gathered, Visit, extractor
 from fhir_server.search.schemes import PATIENT, Scheme, scheme_of
 from fhir_server.storage.versions import Terms
+
+FORMAT: Final = 1
+"""Raise it with every change by which a resource gets other terms than before: what is stored is
+indexed again when a program with another number opens it."""
 
 
 @dataclass(frozen=True, slots=True)
