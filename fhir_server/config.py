@@ -28,7 +28,8 @@ OPEN_ONLY = (
 )
 """Why the server does not start otherwise."""
 
-_STORES = ("sqlite:", "mongodb://", "mongodb+srv://")
+_SQLITE = "sqlite:"
+_STORES = (_SQLITE, "mongodb://", "mongodb+srv://")
 _SECRETS = {"store"}
 _MEBIBYTE = 1024 * 1024
 _KIBIBYTE = 1024
@@ -68,7 +69,13 @@ class Settings(BaseSettings):
             " `sqlite:fhir.db` in the data folder when empty."
         ),
     )
-    data: Path = Field(Path("data"), description="Folder of the default store and of files.")
+    data: Path = Field(
+        Path("data"),
+        description=(
+            "Folder of the default store and, if it is set, of the content of files, which"
+            " otherwise lies beside the store's own file."
+        ),
+    )
     workers: Count = Field(1, description="Server processes that share the port and the store.")
     open: bool = Field(
         False,  # noqa: FBT003 -- the default of a field, not an argument
@@ -171,7 +178,20 @@ class Settings(BaseSettings):
 
     @property
     def store_url(self) -> str:
-        return self.store or f"sqlite:{self.data / 'fhir.db'}"
+        return self.store or f"{_SQLITE}{self.data / 'fhir.db'}"
+
+    @property
+    def blobs(self) -> Path | None:
+        """Folder of the content of files; None when the store's database keeps it.
+
+        Beside the store it is found from wherever a command runs. It is named after the store, so
+        that two stores in one data folder share nothing.
+        """
+        if not self.store_url.startswith(_SQLITE):
+            return None
+        path = Path(self.store_url.removeprefix(_SQLITE))
+        folder = self.data if "data" in self.model_fields_set else path.parent
+        return folder / f"{path.name}-blobs"
 
     @cached_property
     def time_zone(self) -> tzinfo:
@@ -195,7 +215,7 @@ class Settings(BaseSettings):
     def _check_store(cls, value: str) -> str:
         if value and not value.startswith(_STORES):
             raise ValueError("a store is sqlite:PATH, mongodb://… or mongodb+srv://…")
-        if value == "sqlite:":
+        if value == _SQLITE:
             raise ValueError("sqlite: needs the path of a file behind it")
         return value
 

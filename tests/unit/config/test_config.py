@@ -64,6 +64,29 @@ def test_the_default_store_lies_in_the_data_folder() -> None:
     assert load_settings(data="/srv/x", store="mongodb://db").store_url == "mongodb://db"
 
 
+@pytest.mark.parametrize(
+    ("given", "folder"),
+    [
+        ({}, "data/fhir.db-blobs"),
+        ({"data": "/srv/x"}, "/srv/x/fhir.db-blobs"),
+        ({"store": "sqlite:/fast/our.db"}, "/fast/our.db-blobs"),
+        ({"store": "sqlite:/fast/our.db", "data": "/large"}, "/large/our.db-blobs"),
+        ({"store": "mongodb://db"}, None),
+        ({"store": "mongodb://db", "data": "/large"}, None),
+    ],
+)
+def test_content_lies_beside_its_store_or_in_the_data_folder_that_is_set(
+    given: dict[str, object], folder: str | None
+) -> None:
+    assert load_settings(**given).blobs == (Path(folder) if folder else None)
+
+
+def test_the_data_folder_may_be_set_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FHIR_SERVER_DATA", "/large")
+
+    assert load_settings(store="sqlite:/fast/our.db").blobs == Path("/large/our.db-blobs")
+
+
 def test_sizes_may_have_units() -> None:
     assert load_settings(max_body="2 MiB").max_body == 2 * 1024 * 1024
 

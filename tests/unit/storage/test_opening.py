@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,19 @@ def test_no_driver_is_imported_before_it_is_chosen() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("given", ["", "content"])
+async def test_content_goes_into_the_folder_that_is_named_or_beside_the_file(
+    tmp_path: Path, given: str
+) -> None:
+    blobs = tmp_path / given if given else None
+    storage = await open_store(f"sqlite:{tmp_path / 'our.db'}", blobs=blobs)
+
+    async def content() -> AsyncIterator[bytes]:
+        yield b"abc"
+
+    digest, _ = await storage.blobs.put(content())
+    await storage.store.close()
+
+    assert [path.name for path in (tmp_path / (given or "our.db-blobs")).rglob(digest)] == [digest]
