@@ -110,7 +110,7 @@ MODIFIERS: Final[Mapping[str, Modifier]] = dict(
         _line("contains", "string", Rank.ANYWHERE, string.test_contains),
         _line("text", "token", Rank.STRING, token.test_text, *_TEXTS),
         _line("of-type", "token", Rank.IDENTIFIER, token.test_of_type, "Identifier"),
-        _line("identifier", "reference", Rank.IDENTIFIER, reference.test_identifier),
+        _line("identifier", "reference", Rank.IDENTIFIER, reference.test_identifier, "Reference"),
         _line("below", "uri", Rank.STRING, uri.test_below),
         _line("above", "uri", Rank.URI, uri.test_above),
     )

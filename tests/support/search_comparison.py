@@ -45,15 +45,15 @@ async def _difference(loaded: Loaded, url: str) -> tuple[str | None, bool]:
         expected = loaded.brute_force.matches(url)
     except Refused as refused:
         response = await loaded.server.get(quoted(url))
-        told = None if response.status_code == 400 else f"is no error, but should be: {refused}"
-        return told, False
-    response = await loaded.server.get(quoted(url))
-    if response.status_code != 200:
-        return f"answers {response.status_code}: {response.text}", bool(expected)
-    entries = await loaded.entries(url)
+        is_refused = response.status_code == 400
+        return None if is_refused else f"is no error, but should be: {refused}", False
+    try:
+        entries = await loaded.entries(url)
+    except AssertionError as error:
+        return f"answers {error}", bool(expected)
     matches = [place for place, mode in entries if mode == "match"]
     told = _unlike(loaded, "finds", expected, matches)
-    if told is None and "_sort" in url and not _in_order(loaded, url, matches):
+    if told is None and "_sort" in url and not in_order(loaded, url, matches):
         told = f"orders {matches}, but should {expected}"
     if told is None and "include" in url:
         brought = [place for place, mode in entries if mode == "include"]
@@ -75,7 +75,8 @@ def _unlike(loaded: Loaded, verb: str, expected: list[str], found: list[str]) ->
     return f"{'; '.join(told)}\n  {json.dumps(one, default=str, ensure_ascii=False)[:2000]}"
 
 
-def _in_order(loaded: Loaded, url: str, matches: list[str]) -> bool:
+def in_order(loaded: Loaded, url: str, matches: list[str]) -> bool:
+    """Whether these places are in an order that the `_sort` of the url allows."""
     resources = [loaded.brute_force.by_place[place] for place in matches]
     return sorting.in_order(resources, parse(url).controls, loaded.brute_force)
 

@@ -38,6 +38,7 @@ class SearchGenerator:
         for each in data.resources:
             self._by_type.setdefault(each["resourceType"], []).append(each)
         self._filled: dict[str, list[SearchParameter]] = {}
+        self._led_to: dict[tuple[str, str], list[str]] = {}
 
     @property
     def types(self) -> Sequence[str]:
@@ -336,7 +337,7 @@ class SearchGenerator:
                 if version:
                     yield "", _escaped(url) + "|" + _escaped(version)
         identifier = element.value.get("identifier") if isinstance(element.value, dict) else None
-        if identifier and "value" in identifier:
+        if identifier and "value" in identifier and "resourceType" not in element.value:
             value = _escaped(identifier["value"])
             yield "identifier", value
             yield "identifier", _escaped(identifier.get("system", "")) + f"|{value}"
@@ -363,16 +364,24 @@ class SearchGenerator:
         return self._data.elements.found(resource, parameter)
 
     def _types_led_to(self, type_: str, parameter: SearchParameter) -> list[str]:
-        return sorted(
-            {
+        place = type_, parameter.code
+        known = self._led_to.get(place)
+        if known is None:
+            reached = (
                 to["resourceType"]
                 for resource in self._by_type[type_]
                 for to in self._data.targets(resource, parameter.code)
-            }
-        )
+            )
+            known = self._led_to[place] = sorted(set(reached))
+        return known
 
 
-_ANYTHING: Mapping[str, str] = {"date": "gt1900", "number": "gt0", "quantity": "gt0"}
+_ANYTHING: Mapping[str, str] = {
+    "date": "gt1900",
+    "number": "gt0",
+    "quantity": "gt0",
+    "token": "true",
+}
 """What to ask for when an element has no value; where nothing is said, a word."""
 _SORTABLE = frozenset({"date", "string", "token", "number", "uri"})
 

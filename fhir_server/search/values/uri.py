@@ -4,7 +4,8 @@ https://hl7.org/fhir/R4/search.html#uri
 
 They compare exactly, character by character. A canonical is found with and without its version.
 
-    url:below=http://a/b    uris that begin so        url:above=http://a/b/c    its beginnings
+    url:below=http://a/b      http://a/b and what begins with http://a/b/
+    url:above=http://a/b/c    http://a/b/c, http://a/b, http://a: with a last slash or without
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from fhir_server.search.entries import Entries, Index, Indexed, Indexer
 from fhir_server.search.values.escapes import unescape, wrong
 from fhir_server.search.values.forms import Form, Forms, key_is
 from fhir_server.search.values.parameter import Context, Parameter
-from fhir_server.storage.query import KeyIs, Test
+from fhir_server.storage.query import AnyOf, KeyIs, Test
 
 LONGEST: Final = 255
 """Characters of a uri that are indexed for comparison by beginning."""
@@ -40,15 +41,17 @@ def test(parameter: Parameter, value: str, _: Context) -> Test:
 
 
 def test_below(parameter: Parameter, value: str) -> Test:
-    """The test for `:below`: some uri begins with the value."""
-    return keys.text_beginning(parameter.indexed.text + _searched(parameter, value))
+    """The test for `:below`: some uri is the value, or goes on behind it with a slash."""
+    text, uri = parameter.indexed.text, _searched(parameter, value)
+    return AnyOf((KeyIs((text + uri,)), keys.text_beginning(f"{text}{uri.rstrip('/')}/")))
 
 
 def test_above(parameter: Parameter, value: str) -> Test:
-    """The test for `:above`: the value begins with some uri."""
-    uri = _searched(parameter, value)
-    lengths = range(1, len(uri) + 1)
-    return KeyIs(tuple(parameter.indexed.text + uri[:length] for length in lengths))
+    """The test for `:above`: the value is some uri, or goes on behind it with a slash."""
+    text, uri = parameter.indexed.text, _searched(parameter, value)
+    slashes = [at for at, character in enumerate(uri) if character == "/"]
+    beginnings = (uri[:end] for at in slashes for end in (at, at + 1))
+    return KeyIs(tuple(dict.fromkeys(text + each for each in (uri, *beginnings) if each)))
 
 
 def _searched(parameter: Parameter, value: str) -> str:
@@ -103,6 +106,8 @@ def _index(forms: Forms, parameter: Indexed) -> Index:
         if found:
             entries.keys += [prefix + form for form in found]
             entries.keys.append(beginning + uri[:LONGEST])
+            if len(found) > 1:
+                entries.keys.append(beginning + uri.partition("|")[0][:LONGEST])
 
     return index
 

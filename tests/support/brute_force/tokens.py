@@ -36,7 +36,7 @@ def tokens(element: Element) -> list[Token]:
     if element.is_a("ContactPoint"):
         return [Token(None, value.get("value"))]
     if element.is_a("boolean"):
-        return [Token(_BOOLEANS, "true" if value else "false")]
+        return [Token(_BOOLEANS, str(value).lower())] if isinstance(value, bool) else []
     if element.is_a("code"):
         return [Token(element.system or _ANY_SYSTEM, value)]
     return [Token(None, value, exact=True)] if isinstance(value, str) else []
