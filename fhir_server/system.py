@@ -13,12 +13,13 @@ from fhir_server.fhir import json_format
 from fhir_server.interactions.capabilities import capability_statement
 from fhir_server.interactions.context import Context, Policy
 from fhir_server.interactions.failures import failed
+from fhir_server.interactions.reindexing import keep_index_current
 from fhir_server.interactions.repository import Repository
 from fhir_server.interactions.request import Reply, Request
 from fhir_server.interactions.table import TABLE
 from fhir_server.interactions.writing import Stamp
 from fhir_server.kit.clock import Clock, SystemClock
-from fhir_server.kit.ids import TimeOrderedIds
+from fhir_server.kit.ids import IdSource, TimeOrderedIds
 from fhir_server.observability.metrics import Metrics
 from fhir_server.search.catalog import Catalog
 from fhir_server.search.controls import Sizes
@@ -76,7 +77,7 @@ async def _context(settings: Settings, storage: Storage, clock: Clock, metrics: 
     definitions, ids = load_definitions(), TimeOrderedIds(clock)
     base_url, zone = settings.fhir_base, settings.time_zone
     catalog = Catalog(definitions)
-    stamp = Stamp(clock, ids, Indexer(definitions, base_url, zone=zone, catalog=catalog))
+    stamp = await _stamp(settings, storage, catalog, clock, ids)
     page_key = await _page_key(storage.key_value)
     started, facts = clock.now(), storage.store.facts
 
@@ -98,6 +99,16 @@ async def _context(settings: Settings, storage: Storage, clock: Clock, metrics: 
         bundle_received=metrics.bundle_received,
     )
     return context
+
+
+async def _stamp(
+    settings: Settings, storage: Storage, catalog: Catalog, clock: Clock, ids: IdSource
+) -> Stamp:
+    """What makes versions of drafts, once all that is stored has the terms it would give."""
+    zone = settings.time_zone
+    indexer = Indexer(catalog.definitions, settings.fhir_base, zone=zone, catalog=catalog)
+    await keep_index_current(storage.store, storage.key_value, indexer)
+    return Stamp(clock, ids, indexer)
 
 
 def _searching(

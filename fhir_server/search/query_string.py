@@ -83,7 +83,7 @@ def clause_of(text: str, values: tuple[str, ...]) -> Clause:
 def _clause(text: str, value: str, limits: Limits) -> Clause:
     if text == FILTER:
         return clause_of(text, (value,))
-    values = split_values(value) if "," in value or "\\" in value else (value,)
+    values = split_values(text, value) if "," in value or "\\" in value else (value,)
     if len(values) > limits.values:
         raise BadRequest(
             f"{shown(text)} may have {limits.values} values; this one has {len(values)}."
@@ -93,8 +93,8 @@ def _clause(text: str, value: str, limits: Limits) -> Clause:
     return clause_of(text, values)
 
 
-def split_values(value: str) -> tuple[str, ...]:
-    """Split at commas that no backslash precedes; escapes stay as they are."""
+def split_values(name: str, value: str) -> tuple[str, ...]:
+    """Split a parameter's value at commas that no backslash precedes; escapes stay as they are."""
     if "\\" not in value:
         return tuple(value.split(","))
     values, at = [], 0
@@ -102,7 +102,9 @@ def split_values(value: str) -> tuple[str, ...]:
         match = _ITEM.match(value, at)
         end = match.end() if match else at
         if end < len(value) and value[end] == "\\":
-            raise BadRequest(f"{shown(value)!r} ends in a backslash that escapes nothing.")
+            raise BadRequest(
+                f"{shown(name)}: {shown(value)!r} ends in a backslash that escapes nothing."
+            )
         values.append(value[at:end])
         if end == len(value):
             return tuple(values)
