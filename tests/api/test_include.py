@@ -156,16 +156,16 @@ async def test_iterating_ends_at_its_depth_and_says_so(server: Server) -> None:
         part = {"partOf": to(above)} if above else {}
         above = await stored(server, "Organization", name=f"{mark}-{number}", **part)
         found.append(above)
-    query = f"Organization?name={mark}-4&_include:iterate=Organization:partof"
+    following = "&_include:iterate=Organization:partof"
 
-    *included, told = await entries(server, query)
+    *included, told = await entries(server, f"Organization?name={mark}-4{following}")
 
     assert [name for _, name in included] == found[:0:-1]
     assert told == (
         "outcome",
         "What is more than 3 links away from a match was not included.",
     )
-    whole = await entries(server, query.replace("-4", "-3"))
+    whole = await entries(server, f"Organization?name={mark}-3{following}")
     assert [name for _, name in whole] == found[3::-1]
 
 
