@@ -102,8 +102,7 @@ ALLOWED = [
     ("DELETE", "Patient/1/_history", "GET, HEAD"),
     ("POST", "metadata", "GET, HEAD"),
     ("GET", "Patient/_search", "POST"),
-    ("GET", "", "POST"),
-    ("PUT", "", "POST"),
+    ("PUT", "", "GET, HEAD, POST"),
     ("DELETE", "_history", "GET, HEAD"),
     ("BREW", "Patient/1", "DELETE, GET, HEAD, PUT"),
 ]
