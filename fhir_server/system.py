@@ -144,6 +144,8 @@ def _policy(settings: Settings) -> Policy:
         most_count=settings.max_page_size,
         url_bytes=settings.max_url,
         bundle_bytes=settings.max_bundle_answer,
+        body_bytes=settings.max_body,
+        json_depth=settings.max_depth,
         bundle_seconds=settings.bundle_deadline,
     )
 

@@ -95,7 +95,8 @@ def test_constraints_pin_exact_versions_and_name_no_index() -> None:
 
 def test_every_dependency_is_pinned() -> None:
     pinned = {_normal(line.split("==")[0]) for line in _text("constraints.txt").splitlines()}
-    asked = re.findall(r'^  "([A-Za-z0-9._-]+)(?:\[.*\])?"', _text("pyproject.toml"), re.MULTILINE)
+    dependency = r'^  "([A-Za-z0-9._-]+)(?:\[.*\])?(?:;.*)?"'
+    asked = re.findall(dependency, _text("pyproject.toml"), re.MULTILINE)
 
     assert "fastapi" in asked
     assert [name for name in asked if _normal(name) not in pinned and name.islower()] == []

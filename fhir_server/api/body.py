@@ -5,17 +5,33 @@ https://hl7.org/fhir/R4/http.html#mime-type
 
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import zstandard
 
 from fhir_server.errors import BadRequest, TooLarge, UnsupportedMediaType
+from fhir_server.interactions.patch import FORMATS, JSON_PATCH
 
-FORM = "application/x-www-form-urlencoded"
 _JSON_TYPES = frozenset({"application/fhir+json", "application/json", "text/json"})
 _MOST_MEMBERS = 10_000
 """Each costs as much as a few thousand bytes do, even when it is empty."""
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a body may be."""
+
+    types: frozenset[str]
+    words: str
+    """How messages name them."""
+
+
+RESOURCE = Kind(_JSON_TYPES, "application/fhir+json")
+PATCH = Kind(_JSON_TYPES | {JSON_PATCH}, " or ".join(FORMATS))
+_FORM_TYPE = "application/x-www-form-urlencoded"
+FORM = Kind(frozenset({_FORM_TYPE}), _FORM_TYPE)
 
 
 class Disconnected(Exception):
@@ -34,15 +50,17 @@ class _Stream(Protocol):
     def decompress(self, data: bytes, /) -> bytes: ...
 
 
-def require_type(headers: Mapping[str, str], *, form: bool = False) -> None:
-    """UnsupportedMediaType unless the body is JSON of R4 (or, for _search, a form), in UTF-8."""
+def require_type(headers: Mapping[str, str], kind: Kind = RESOURCE) -> None:
+    """UnsupportedMediaType unless the body is of this kind, of R4 and in UTF-8."""
     header = headers.get("content-type", "")
     name, _, rest = header.partition(";")
     name = name.strip().lower()
-    wanted = FORM if form else "application/fhir+json"
-    if name != FORM if form else name not in _JSON_TYPES:
+    if name not in kind.types:
         given = f"not {name[:80]!r}" if name else "and Content-Type says nothing"
-        raise UnsupportedMediaType(f"The body must be {wanted}, {given}.")
+        error = UnsupportedMediaType(f"The body must be {kind.words}, {given}.")
+        if kind is PATCH:  # https://www.rfc-editor.org/rfc/rfc5789#section-2.2
+            error.headers["accept-patch"] = ", ".join(FORMATS)
+        raise error
     charset, version = _parameter(rest, "charset"), _parameter(rest, "fhirversion")
     if charset not in {"", "utf-8", "utf8", "us-ascii"}:
         raise UnsupportedMediaType(f"The body must be in UTF-8, not in {charset[:40]!r}.")

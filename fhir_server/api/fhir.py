@@ -12,7 +12,15 @@ from time import perf_counter
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from fhir_server.api.body import Disconnected, Receive, read_body, require_type
+from fhir_server.api.body import (
+    FORM,
+    PATCH,
+    RESOURCE,
+    Disconnected,
+    Receive,
+    read_body,
+    require_type,
+)
 from fhir_server.api.listening import listening
 from fhir_server.api.negotiation import FHIR_JSON, Form, form_of
 from fhir_server.api.response import Send, body_and_encoding, headers_of, send_reply
@@ -193,7 +201,7 @@ class FhirFace:
     async def _with_body(self, exchange: _Exchange, request: Request, receive: Receive) -> Request:
         if request.path[-1:] == ["_search"]:
             return await self._with_form(exchange, request, receive)
-        require_type(request.headers)
+        require_type(request.headers, PATCH if request.method == "PATCH" else RESOURCE)
         data = await self._body(request, receive)
         body: Resource = json_format.parse(data, max_depth=self._limits.depth)
         return Request(request.method, request.path, request.query, request.headers, body)
@@ -210,11 +218,11 @@ class FhirFace:
     async def _with_form(self, exchange: _Exchange, request: Request, receive: Receive) -> Request:
         """The search of URL and form together; a form may be left out, with its type."""
         if "content-type" in request.headers:
-            require_type(request.headers, form=True)
+            require_type(request.headers, FORM)
         data = await self._body(request, receive)
         if not data:
             return request
-        require_type(request.headers, form=True)
+        require_type(request.headers, FORM)
         exchange.query = query = [*request.query, *_pairs(data)]
         exchange.form = _form(request.headers, query)
         return replace(request, query=query)

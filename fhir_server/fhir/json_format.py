@@ -7,12 +7,13 @@ two readers could understand differently (duplicate names, NaN, lone surrogates)
 """
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import jiter
 import msgspec
 
-from fhir_server.errors import MalformedContent
+from fhir_server.errors import MalformedContent, TooLarge
 
 MAX_DEPTH = 64
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -72,6 +73,25 @@ def parse(data: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
     return value
 
 
+def require_bounded(value: Any, max_depth: int, max_bytes: int) -> None:
+    """MalformedContent or TooLarge for a value that would be refused if its bytes were read.
+
+    Ends early, so that a value that would be endless in writing is refused as well.
+    """
+    depth, size, level = 0, 0, [value]
+    while level:
+        size += sum(map(_least_width, level))
+        if size > max_bytes:
+            raise _too_large(max_bytes)
+        level = [node for node in level if isinstance(node, dict | list)]
+        depth += bool(level)
+        if depth > max_depth:
+            raise MalformedContent(_too_deep(f"more than {max_depth}", max_depth))
+        level = _below(level)
+    if len(write(value)) > max_bytes:
+        raise _too_large(max_bytes)
+
+
 def write(value: Any) -> bytes:
     """Compact JSON in UTF-8: members in their order, each decimal with its own digits."""
     return _encoder.encode(value)
@@ -106,7 +126,25 @@ def _depth(value: Any) -> int:
     depth, level = 0, [value]
     while level := [node for node in level if isinstance(node, dict | list)]:
         depth += 1
-        level = [
-            child for node in level for child in (node.values() if isinstance(node, dict) else node)
-        ]
+        level = _below(level)
     return depth
+
+
+def _below(level: list[Any]) -> list[Any]:
+    """What the objects and arrays hold."""
+    return [
+        child for node in level for child in (node.values() if isinstance(node, dict) else node)
+    ]
+
+
+def _least_width(node: Any) -> int:
+    """Bytes of a value in JSON at the very least, without what an object or array holds."""
+    if isinstance(node, dict):
+        return sum(map(len, node)) + 4 * len(node)
+    if isinstance(node, Decimal):
+        return len(str(node))
+    return len(node) if isinstance(node, str | list) else 1
+
+
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(f"The content has more than {most} bytes; at most that many are taken.")

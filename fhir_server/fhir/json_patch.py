@@ -15,7 +15,8 @@ from fhir_server.fhir.json_format import MAX_DEPTH
 
 MOST_OPERATIONS: Final = 1000
 MOST_COPIED: Final = 1_000_000
-"""Values that all copies of one patch may make: copying a document into itself doubles it."""
+"""Values and their characters that all copies of one patch may make: copying a document into
+itself doubles it."""
 
 Json = Any
 
@@ -102,7 +103,9 @@ class _Patch:
             self._put(path, value)
 
     def copy(self, path: list[str], operation: Json) -> None:
-        self._put(path, self._copy(self._at(self._pointer(operation, "from"))))
+        value = self._copy(self._at(self._pointer(operation, "from")))
+        self._count(_characters(value))
+        self._put(path, value)
 
     def test(self, path: list[str], operation: Json) -> None:
         if "value" not in operation:
@@ -166,12 +169,15 @@ class _Patch:
         return self._copy(operation["value"])
 
     def _copy(self, value: Json) -> Json:
-        self._copied += 1
-        if self._copied > MOST_COPIED:
-            raise TooCostly(f"The patch would copy more than {MOST_COPIED} values.")
+        self._count(1)
         if isinstance(value, dict):
             return {name: self._copy(each) for name, each in value.items()}
         return [self._copy(each) for each in value] if isinstance(value, list) else value
+
+    def _count(self, copied: int) -> None:
+        self._copied += copied
+        if self._copied > MOST_COPIED:
+            raise TooCostly(f"The patch would copy more than {MOST_COPIED} values and characters.")
 
     def _refuse(self, words: str) -> NoReturn:
         raise BadRequest(f"JSON Patch, {self._place} {words}.")
@@ -198,6 +204,15 @@ def _same(left: Json, right: Json) -> bool:
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(map(_same, left, right))
     return _kind(left) is _kind(right) and bool(left == right)
+
+
+def _characters(value: Json) -> int:
+    """Of all texts and names."""
+    if isinstance(value, dict):
+        return sum(len(name) + _characters(each) for name, each in value.items())
+    if isinstance(value, list):
+        return sum(map(_characters, value))
+    return len(value) if isinstance(value, str) else 0
 
 
 def _kind(value: Json) -> type:

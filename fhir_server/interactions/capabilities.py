@@ -12,6 +12,7 @@ from fhir_server import __version__
 from fhir_server.errors import BadRequest
 from fhir_server.fhir.temporal import instant
 from fhir_server.interactions.context import Context, Interactions
+from fhir_server.interactions.patch import FORMATS
 from fhir_server.interactions.plain_query import show_of
 from fhir_server.interactions.request import Reply, Request
 
@@ -54,6 +55,7 @@ def capability_statement(context: Context, started: int, facts: Sequence[str]) -
         "implementation": {"description": "FHIR R4 health data server", "url": context.base_url},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
+        "patchFormat": [*FORMATS],
         "rest": [_rest(context, facts)],
     }
 

@@ -39,6 +39,10 @@ class Policy:
     """Longest path and query of a URL that is taken, so of a link that can be followed."""
     bundle_bytes: int = 64 * 1024 * 1024
     """Most bytes of resources in the answer to one batch or transaction."""
+    body_bytes: int = 32 * 1024 * 1024
+    """Most bytes of a resource, be it sent or made by a patch."""
+    json_depth: int = 64
+    """Most levels of a resource likewise."""
     bundle_seconds: float = 600.0
     """How long the entries of a batch, or what comes before a transaction's commit, may take."""
 

@@ -24,7 +24,8 @@ class Request:
     query: Sequence[tuple[str, str]] = ()
     """Decoded pairs in the order given; for POST _search the form's pairs as well."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: Resource | None = None
+    body: Resource | list[Any] | None = None
+    """A resource; of a patch also a list of operations."""
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from fhir_server.interactions.context import Interaction
 from fhir_server.interactions.create import create
 from fhir_server.interactions.delete import conditional_delete, delete
 from fhir_server.interactions.history import history
+from fhir_server.interactions.patch import conditional_patch, patch
 from fhir_server.interactions.read import read
 from fhir_server.interactions.routing import Table
 from fhir_server.interactions.search import (
@@ -27,10 +28,12 @@ TABLE = Table(
         Interaction("read", "GET", "[type]/[id]", answer=read),
         Interaction("vread", "GET", "[type]/[id]/_history/[vid]", answer=vread),
         Interaction("update", "PUT", "[type]/[id]", decide=update),
+        Interaction("patch", "PATCH", "[type]/[id]", decide=patch),
         Interaction("delete", "DELETE", "[type]/[id]", decide=delete),
         Interaction("history-instance", "GET", "[type]/[id]/_history", answer=history),
         Interaction("create", "POST", "[type]", decide=create),
         Interaction("conditional-update", "PUT", "[type]", decide=conditional_update),
+        Interaction("conditional-patch", "PATCH", "[type]", decide=conditional_patch),
         Interaction("conditional-delete", "DELETE", "[type]", decide=conditional_delete),
         Interaction("search-type", "GET", "[type]", answer=search_type),
         Interaction("search-type", "POST", "[type]/_search", answer=search_type),

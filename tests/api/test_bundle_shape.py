@@ -101,14 +101,14 @@ async def test_an_entry_without_a_resource_to_store_fails_alone(server: Server) 
 
 
 async def test_a_method_that_is_not_possible_there_fails_alone(server: Server) -> None:
-    (answer,) = await batch(server, an_entry("PATCH", "Patient/1", a_patient()))
+    (answer,) = await batch(server, an_entry("POST", "Patient/1", a_patient()))
 
     assert answer["response"] == {
         "status": "405 Method Not Allowed",
         "outcome": outcome(
             "not-supported",
-            "Entry 0, PATCH Patient/1: PATCH is not possible here. "
-            "Possible: DELETE, GET, HEAD, PUT.",
+            "Entry 0, POST Patient/1: POST is not possible here. "
+            "Possible: DELETE, GET, HEAD, PATCH, PUT.",
             "Bundle.entry[0]",
         ),
     }

@@ -59,6 +59,7 @@ async def test_what_is_listed_for_a_type_is_done(server: Server, statement: dict
         "search-type": ("GET", f"Patient?identifier={mark}", None),
         "create": ("POST", "Patient", a_patient()),
         "update": ("PUT", f"Patient/{id_}", a_patient(id=id_)),
+        "patch": ("PATCH", f"Patient/{id_}", {"resourceType": "Parameters"}),
         "delete": ("DELETE", f"Patient/{id_}", None),
     }
 

@@ -115,9 +115,9 @@ async def test_nothing_is_created_at_an_id(server: Server) -> None:
         response,
         405,
         "not-supported",
-        "POST is not possible here. Possible: DELETE, GET, HEAD, PUT.",
+        "POST is not possible here. Possible: DELETE, GET, HEAD, PATCH, PUT.",
     )
-    assert response.headers["allow"] == "DELETE, GET, HEAD, PUT"
+    assert response.headers["allow"] == "DELETE, GET, HEAD, PATCH, PUT"
 
 
 async def test_a_reference_to_a_bundle_entry_is_kept_as_it_is(server: Server) -> None:

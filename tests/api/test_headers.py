@@ -94,17 +94,17 @@ def _lasting(headers: object) -> dict[str, str]:
 
 
 ALLOWED = [
-    ("PATCH", "Patient/1", "DELETE, GET, HEAD, PUT"),
-    ("POST", "Patient/1", "DELETE, GET, HEAD, PUT"),
-    ("OPTIONS", "Patient/1", "DELETE, GET, HEAD, PUT"),
-    ("PATCH", "Patient", "DELETE, GET, HEAD, POST, PUT"),
+    ("POST", "Patient/1", "DELETE, GET, HEAD, PATCH, PUT"),
+    ("OPTIONS", "Patient/1", "DELETE, GET, HEAD, PATCH, PUT"),
+    ("OPTIONS", "Patient", "DELETE, GET, HEAD, PATCH, POST, PUT"),
     ("PUT", "Patient/1/_history/1", "GET, HEAD"),
     ("DELETE", "Patient/1/_history", "GET, HEAD"),
     ("POST", "metadata", "GET, HEAD"),
     ("GET", "Patient/_search", "POST"),
+    ("PATCH", "metadata", "GET, HEAD"),
     ("PUT", "", "GET, HEAD, POST"),
     ("DELETE", "_history", "GET, HEAD"),
-    ("BREW", "Patient/1", "DELETE, GET, HEAD, PUT"),
+    ("BREW", "Patient/1", "DELETE, GET, HEAD, PATCH, PUT"),
 ]
 
 

@@ -98,10 +98,10 @@ FAILING: list[tuple[str, dict[str, Any], int, str, str, str]] = [
     ),
     (
         "a method that is not possible there",
-        an_entry("PATCH", "Patient/1", a_patient()),
+        an_entry("POST", "Patient/1", a_patient()),
         405,
         "not-supported",
-        "PATCH Patient/1: PATCH is not possible here. Possible: DELETE, GET, HEAD, PUT.",
+        "POST Patient/1: POST is not possible here. Possible: DELETE, GET, HEAD, PATCH, PUT.",
         "",
     ),
     (

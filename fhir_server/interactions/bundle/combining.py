@@ -19,7 +19,7 @@ from fhir_server.interactions.bundle.performing import placing
 from fhir_server.interactions.bundle.turns import let_others
 from fhir_server.interactions.context import Context, Decide, Decision
 from fhir_server.interactions.drafted import Drafted
-from fhir_server.interactions.links import Link
+from fhir_server.interactions.links import Link, links_in
 from fhir_server.interactions.references import Directory
 from fhir_server.interactions.request import Reply
 from fhir_server.interactions.writing import Draft
@@ -32,7 +32,10 @@ _AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One writing entry, how it decides, and the links of its resource as they were sent."""
+    """One writing entry, how it decides, and the links of its resource as they were sent.
+
+    Of a patch, the links of what it makes, once it has decided.
+    """
 
     entry: Entry
     decide: Decide
@@ -89,6 +92,7 @@ async def combine(steps: Sequence[Step], context: Context) -> Combined:
     decisions = await _decide(steps[:first], context)
     deleted = Drafted.of(_drafts(decisions), stamp)
     decisions += await _decide(steps[first:], replace(context, drafted=deleted))
+    steps = _with_links_of_patched(steps, decisions, context)
     entries = _point(steps, decisions, {}, context)
     drafted = Drafted.of(_drafts(decisions), stamp)
     stands_in = await _standing_in(steps, decisions, drafted)
@@ -137,6 +141,19 @@ def _drafts(decisions: Sequence[Decision]) -> Iterator[Draft]:
     return (draft for decision in decisions for draft in decision.drafts)
 
 
+def _with_links_of_patched(
+    steps: Sequence[Step], decisions: Sequence[Decision], context: Context
+) -> Sequence[Step]:
+    """The steps, those of patches with the links of what each has made."""
+    full_urls = frozenset(step.entry.full_url for step in steps if step.entry.full_url)
+    return [
+        replace(step, links=links_in(draft.resource, full_urls, context.definitions.elements))
+        if step.method == "PATCH" and (draft := decision.drafts[0]).resource
+        else step
+        for step, decision in zip(steps, decisions, strict=True)
+    ]
+
+
 async def _standing_in(
     steps: Sequence[Step], decisions: Sequence[Decision], drafted: Drafted
 ) -> dict[int, int]:
@@ -163,11 +180,11 @@ async def _standing_in(
 async def _touched(
     steps: Sequence[Step], decisions: Sequence[Decision], drafted: Drafted
 ) -> Mapping[int, Sequence[str]]:
-    """What each entry writes; for a conditional update also what its criteria find elsewhere."""
+    """What each entry writes; for conditional ones also what its criteria find elsewhere."""
     touched = {}
     for place, (step, decision) in enumerate(zip(steps, decisions, strict=True)):
         targets = [f"{draft.type}/{draft.id}" for draft in decision.drafts]
-        if step.method == "PUT":
+        if step.method in {"PUT", "PATCH"}:
             for guard in decision.guards:
                 matches = await drafted.matches(guard.plan)
                 targets += [f"{guard.plan.type}/{id_}" for id_ in matches]

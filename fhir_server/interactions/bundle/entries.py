@@ -46,7 +46,8 @@ class Entry:
     @property
     def root(self) -> str:
         """What a relative reference in it is relative to: its fullUrl without `Type/id`."""
-        if not self.full_url.startswith(("http://", "https://")):
+        of_its_own = self.request.method == "PATCH"  # what a patch leaves as it was is of here
+        if of_its_own or not self.full_url.startswith(("http://", "https://")):
             return ""
         return self.full_url.rsplit("/", 2)[0] + "/"
 

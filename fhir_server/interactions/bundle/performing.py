@@ -56,4 +56,6 @@ def placing(entry: Entry) -> Iterator[None]:
     try:
         yield
     except FhirError as error:
+        if entry.request.method == "PATCH":
+            error.expression = ()  # of what was patched, which is nowhere in the bundle
         raise placed(error, entry.index, entry.what) from None

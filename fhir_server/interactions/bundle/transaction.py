@@ -87,7 +87,7 @@ async def _sorted_out(entries: Sequence[Entry], context: Context) -> tuple[list[
         interaction = interaction_of(entry, context)
         if interaction.decide is not None:
             body = entry.request.body
-            links = _links(body, full_urls, context)
+            links = () if entry.request.method == "PATCH" else _links(body, full_urls, context)
             steps.append(Step(entry, interaction.decide, links))
         else:
             reads.append(entry)

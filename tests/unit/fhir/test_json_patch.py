@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fhir_server.errors import BadRequest, TooCostly
-from fhir_server.fhir.json_patch import PatchFailed, apply_patch
+from fhir_server.fhir.json_patch import MOST_COPIED, PatchFailed, apply_patch
 
 
 def _op(op: str, path: str, **more: Any) -> dict[str, Any]:
@@ -119,3 +119,10 @@ def test_copies_within_copies_and_endless_patches_are_refused() -> None:
         apply_patch({"a": [1]}, [_copy("", "/b")] + [_copy("", f"/c{i}") for i in range(40)])
     with pytest.raises(TooCostly):
         apply_patch({}, [_op("add", "/a", value=1)] * 1001)
+
+
+def test_a_copied_text_counts_with_its_characters() -> None:
+    copies = [_copy("/a", f"/b{i}") for i in range(4)]
+
+    with pytest.raises(TooCostly):
+        apply_patch({"a": "x" * (MOST_COPIED // 3)}, copies)

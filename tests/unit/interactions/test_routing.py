@@ -79,7 +79,7 @@ def test_what_does_not_exist_is_not_found(path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("POST", "Patient/1", "DELETE, GET, HEAD, PUT"),
+        ("POST", "Patient/1", "DELETE, GET, HEAD, PATCH, PUT"),
         ("DELETE", "metadata", "GET, HEAD"),
         ("PUT", "", "GET, HEAD, POST"),
         ("DELETE", "Patient/1/Observation", "GET, HEAD"),
