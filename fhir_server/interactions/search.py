@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from fhir_server.errors import TimedOut, TooCostly
 from fhir_server.fhir import bundle, json_format
 from fhir_server.fhir.outcome import Issue, operation_outcome
 from fhir_server.interactions.answering import preference
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.request import Reply, Request
+from fhir_server.interactions.searching.explaining import explained, refused_search
 from fhir_server.interactions.searching.finding import Found, Parts, find
 from fhir_server.interactions.searching.including import include
 from fhir_server.interactions.searching.linking import links_of
@@ -45,6 +47,25 @@ async def _search(scope: Scope, request: Request, context: Context) -> Reply:
     lenient = preference(request, "handling") == "lenient"
     searching = context.searching
     prepared = searching.prepare(scope, request.query, lenient=lenient)
+    if prepared.controls.explain:
+        return await _explained(prepared, context)
+    try:
+        return await _answered(prepared, context)
+    except TimedOut as error:
+        raise TooCostly(refused_search(prepared, error, context)) from None
+
+
+async def _explained(prepared: Prepared, context: Context) -> Reply:
+    """The plan in place of the matches."""
+    issues, total = await explained(prepared, context)
+    links, _ = links_of(prepared, Found(), context)
+    outcome = json_format.write(operation_outcome([*_dropped(prepared.dropped), *issues]))
+    entry = bundle.match_entry("", outcome, b"outcome")
+    return Reply(200, content=bundle.searchset([entry], links, total))
+
+
+async def _answered(prepared: Prepared, context: Context) -> Reply:
+    searching = context.searching
     parts = await searching.plans(prepared, context.repository)
     found = Found()
     if not prepared.controls.count_only:

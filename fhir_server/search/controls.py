@@ -74,6 +74,8 @@ class Controls:
     """Most matches on the page; a larger wish is cut to what is allowed."""
     total: Total = Total.NONE
     summary: Summary = Summary.FALSE
+    explain: bool = False
+    """Whether the plan is wanted in place of the matches."""
     count_only: bool = False
     """`_summary=count` or `_count=0`: the answer is the total alone."""
     elements: tuple[str, ...] = ()
@@ -241,6 +243,12 @@ def _inclusion(name: str, value: str, _: Sizes) -> Fields:
     return {"inclusions": (found,)}
 
 
+def _explain(_name: str, value: str, _: Sizes) -> Fields:
+    if value not in {"true", "false"}:
+        raise BadRequest(f"_explain is true or false, not {shown(value)!r}.")
+    return {"explain": value == "true"}
+
+
 def _page(_name: str, value: str, _: Sizes) -> Fields:
     return {"page": value}
 
@@ -258,6 +266,7 @@ _REPEATED: Final = frozenset(_INCLUDING)
 _READERS: Final[Mapping[str, Reader]] = {
     "_count": _count,
     "_elements": _elements,
+    "_explain": _explain,
     "_page": _page,
     "_sort": _sort,
     "_summary": _summary,

@@ -8,6 +8,7 @@ https://hl7.org/fhir/R4/search.html
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, tzinfo
+from functools import partial
 
 from fhir_server.definitions.registry import Definitions
 from fhir_server.definitions.search_parameters import SearchParameter
@@ -18,6 +19,7 @@ from fhir_server.search.catalog import Catalog
 from fhir_server.search.clause import Clause, shown
 from fhir_server.search.compartments import membership
 from fhir_server.search.controls import FORMATTING, Fields, Sizes, processed, read_controls
+from fhir_server.search.explaining import Explanation, explain, narrowing
 from fhir_server.search.including import Linking
 from fhir_server.search.paging import PAGE_PARAMETER, Cursors, Place, query_digest
 from fhir_server.search.planning import (
@@ -133,6 +135,19 @@ class Searching:
             ((type_, criteria),) = prepared.criteria.items()
             return [[plan] for plan in dated_first(self._binder.scheme(type_), criteria, plans[0])]
         return [plans]
+
+    async def explain(self, prepared: Prepared, finder: Finder) -> Sequence[Explanation]:
+        """How each type is searched; a refusal of the search is told there, not raised."""
+        order = prepared.order.order if isinstance(prepared.order, ByIndex) else OLDEST_FIRST
+        return [
+            await explain(self._binder.scheme(type_), criteria, finder, order)
+            for type_, criteria in prepared.criteria.items()
+        ]
+
+    def narrowing(self, type_: str, criteria: Sequence[str]) -> Sequence[str]:
+        """Parameters that would narrow a search of a type most, best first."""
+        knows = partial(self._binder.knows, type_)
+        return narrowing(self._binder.scheme(type_), criteria, knows)
 
     def referring_plan(self, type_: str, codes: Sequence[str], targets: Sequence[str]) -> Plan:
         """What refers to one of the targets by one of the parameters, oldest first.

@@ -298,7 +298,7 @@ REFUSED: list[tuple[str, str, str]] = [
         "invalid",
         "_summary is one of true, text, data, count, false, not 'some'.",
     ),
-    ("_explain=true", "not-supported", "Not supported yet: _explain."),
+    ("_explain=yes", "invalid", "_explain is true or false, not 'yes'."),
     ("gender:exact=male", "not-supported", "Not supported: gender:exact."),
     ("=x", "invalid", "'' is not the name of a search parameter."),
     ("gender:=x", "invalid", "'gender:' is not the name of a search parameter."),

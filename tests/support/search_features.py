@@ -22,7 +22,6 @@ NOT_YET: Mapping[str, str] = {
     "_content": "Patient?_content=a",
     "_filter": "Patient?_filter=name eq a",
     "_contained": "Patient?_contained=both",
-    "_explain": "Patient?_explain=true",
 }
 """A search that is refused for it."""
 

@@ -44,7 +44,7 @@ async def find(prepared: Prepared, parts: Parts, repository: Repository, most_so
     if isinstance(prepared.order, ByIndex):
         return await _in_order(prepared, prepared.order.order, parts, repository)
     (plans,) = parts
-    await _require_few(prepared.order, plans, repository, most_sorted)
+    await require_few(prepared.order, plans, repository, most_sorted)
     return await _sorted(prepared, prepared.order, plans, repository)
 
 
@@ -149,12 +149,13 @@ def _found(
     return Found(versions, previous, further, total)
 
 
-async def _require_few(
+async def require_few(
     order: ByValues,
     plans: Sequence[Plan],
     repository: Repository,
     most: int,
 ) -> None:
+    """TooCostly when all plans together have more than `most` matches to sort."""
     left = most
     for plan in plans:
         number, exact = await repository.count(plan, left)

@@ -109,7 +109,7 @@ def test_a_wrong_control_is_refused_even_leniently(
         read_controls(pairs, Sizes(), lenient=lenient)
 
 
-NOT_YET = [("_contained", "true"), ("_explain", "true")]
+NOT_YET = [("_contained", "true")]
 
 
 @pytest.mark.parametrize(("name", "value"), NOT_YET)
