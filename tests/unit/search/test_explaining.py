@@ -2,7 +2,7 @@
 
 import pytest
 
-from fhir_server.definitions.registry import Definitions
+from fhir_server.definitions.registry import load_definitions
 from fhir_server.errors import TooCostly
 from fhir_server.search.binding import Binder
 from fhir_server.search.catalog import Catalog
@@ -35,12 +35,13 @@ async def _refuse(finder: Finder) -> Criterion:
     raise TooCostly("Far too many.")
 
 
-async def test_a_refusal_is_told_with_the_steps_that_led_to_it(definitions: Definitions) -> None:
-    scheme = Binder(Catalog(definitions), 1).scheme("Observation")
+async def test_a_refusal_is_told_with_the_steps_that_led_to_it() -> None:
+    scheme = Binder(Catalog(load_definitions()), 1).scheme("Observation")
 
     told = await explain(scheme, [Deferred("subject.name", _refuse)], Finding(), OLDEST_FIRST)
 
-    assert told.plan is told.chosen is None
+    assert told.plan is None
+    assert told.chosen is None
     assert str(told.refused) == "Far too many."
     assert [(step.code, step.type, step.found) for step in told.steps] == [
         ("subject.name", "Patient", 2)
@@ -57,9 +58,9 @@ NARROWING = [
 
 @pytest.mark.parametrize(("type_", "criteria", "expected"), NARROWING)
 def test_what_would_narrow_a_search_is_named(
-    definitions: Definitions, type_: str, criteria: list[str], expected: list[str]
+    type_: str, criteria: list[str], expected: list[str]
 ) -> None:
-    binder = Binder(Catalog(definitions), 1)
+    binder = Binder(Catalog(load_definitions()), 1)
 
     found = narrowing(binder.scheme(type_), criteria, lambda code: binder.knows(type_, code))
 
