@@ -13,6 +13,7 @@ from fhir_server.observability.metrics import Metrics
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SCRIPTS = sorted((CHECKOUT / "scripts").iterdir())
+DOCUMENTS = ["README.md", *(f"docs/{page.name}" for page in (CHECKOUT / "docs").iterdir())]
 COMMANDS = sorted(getattr(get_command(app), "commands"))  # noqa: B009 -- a group has them, its type does not say so
 
 
@@ -52,7 +53,7 @@ def test_a_command_is_documented(command: str) -> None:
     assert f"`fhir-server {command}" in _text("docs/operating.md")
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/operating.md", "docs/settings.md"])
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_documents_name_only_commands_and_scripts_that_exist(document: str) -> None:
     text = _text(document)
 
@@ -63,7 +64,7 @@ def test_documents_name_only_commands_and_scripts_that_exist(document: str) -> N
     assert named <= {script.name for script in SCRIPTS}
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/operating.md", "docs/settings.md"])
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_within_the_project_lead_somewhere(document: str) -> None:
     folder = (CHECKOUT / document).parent
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", _text(document))
