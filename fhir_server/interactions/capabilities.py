@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fhir_server import __version__
+from fhir_server.definitions.search_parameters import SearchParameter
 from fhir_server.errors import BadRequest
 from fhir_server.fhir.temporal import instant
 from fhir_server.interactions.context import Context, Interactions
@@ -91,9 +92,20 @@ def _resource(
         "searchInclude": ["*", *_links(type_, context)],
         "searchRevInclude": revincludes.get(type_, []),
         "searchParam": [
-            {"name": parameter.code, "definition": parameter.url, "type": parameter.type}
+            _parameter(type_, parameter, context)
             for parameter in context.searching.searchable(type_)
         ],
+    }
+
+
+def _parameter(type_: str, parameter: SearchParameter, context: Context) -> dict[str, Any]:
+    modifiers = context.searching.modifiers(type_, parameter.code)
+    listed = ", ".join(f":{each}" for each in modifiers)
+    return {
+        "name": parameter.code,
+        "definition": parameter.url,
+        "type": parameter.type,
+        **({"documentation": f"Modifiers: {listed}"} if listed else {}),
     }
 
 

@@ -17,7 +17,7 @@ from fhir_server.search.catalog import STORED, Catalog
 from fhir_server.search.chaining import chained, listed, reverse_chained
 from fhir_server.search.clause import Clause, shown
 from fhir_server.search.joining import Criteria, Joining
-from fhir_server.search.modifiers import criterion_of, refusal
+from fhir_server.search.modifiers import criterion_of, modifiers_of, refusal
 from fhir_server.search.parameters import ready_parameter
 from fhir_server.search.planning import Criterion
 from fhir_server.search.resolving import Deferred
@@ -75,6 +75,13 @@ class Binder:
         catalog = self._catalog.of(type_)
         codes = {code for code, each in catalog.compiled.items() if each.type in VALUES} | STORED
         return [catalog.definitions[code] for code in sorted(codes)]
+
+    def modifiers(self, type_: str, code: str) -> Sequence[str]:
+        """What a parameter may be followed by, the types of a reference included."""
+        if code in STORED:
+            return []
+        bound = self.bound(type_, code)
+        return [*modifiers_of(bound), *(bound.targets if len(bound.targets) > 1 else ())]
 
     def scheme(self, type_: str) -> Scheme:
         """The drivers of a type."""

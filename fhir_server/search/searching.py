@@ -121,6 +121,10 @@ class Searching:
         """Definitions of the parameters that a type can be searched by; KeyError if unknown."""
         return self._binder.searchable(type_)
 
+    def modifiers(self, type_: str, code: str) -> Sequence[str]:
+        """Names of the modifiers that a searchable parameter takes."""
+        return self._binder.modifiers(type_, code)
+
     async def plans(self, prepared: Prepared, finder: Finder) -> Sequence[Sequence[Plan]]:
         """What to ask the store: one part of the result after the other, of each part all types.
 

@@ -115,6 +115,26 @@ async def test_the_statement_follows_the_settings(start: Start) -> None:
         assert statement["implementation"]["url"] == "https://other.example/x/fhir"
 
 
+MODIFIERS = [
+    ("Patient", "name", {"missing", "exact", "contains"}),
+    ("Patient", "identifier", {"missing", "not", "text", "of-type"}),
+    ("Observation", "subject", {"missing", "identifier", "Patient", "Group", "Device", "Location"}),
+    ("Observation", "patient", {"missing", "identifier"}),
+    ("ValueSet", "url", {"missing", "above", "below"}),
+]
+
+
+@pytest.mark.parametrize(("type_", "code", "modifiers"), MODIFIERS)
+def test_modifiers_are_listed_with_the_parameter(
+    statement: dict[str, Any], type_: str, code: str, modifiers: set[str]
+) -> None:
+    (parameter,) = (p for p in of_type(statement, type_)["searchParam"] if p["name"] == code)
+
+    listed = set(parameter["documentation"].removeprefix("Modifiers: :").split(", :"))
+
+    assert modifiers <= listed
+
+
 VALUES = {
     "token": "x",
     "string": "x",
@@ -155,6 +175,7 @@ async def test_parameters_have_their_definitions(statement: dict[str, Any]) -> N
         "name": "birthdate",
         "definition": "http://hl7.org/fhir/SearchParameter/individual-birthdate",
         "type": "date",
+        "documentation": "Modifiers: :missing",
     }
 
 

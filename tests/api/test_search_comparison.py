@@ -4,6 +4,8 @@
 """
 
 import os
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
@@ -36,6 +38,31 @@ async def test_every_parameter_that_has_values_finds_them(
     compared, hits, found = await differences(loaded, generator.one_for_each_parameter())
     assert found == [], told(found)
     assert hits > compared / 2
+
+
+async def test_every_modifier_that_is_listed_finds_what_brute_force_finds(
+    loaded: Loaded, generator: SearchGenerator
+) -> None:
+    response = await loaded.server.get("metadata")
+    listed = {each["type"]: each["searchParam"] for each in response.json()["rest"][0]["resource"]}
+    urls = [
+        url
+        for type_ in generator.types
+        for parameter in listed[type_]
+        for url in generator.by_each_modifier(type_, parameter["name"], modifiers_of(parameter))
+    ]
+
+    compared, hits, found = await differences(loaded, urls)
+
+    assert found == [], told(found)
+    assert compared > len(urls) * 0.95
+    assert hits > compared / 4
+
+
+def modifiers_of(listed: Mapping[str, Any]) -> Sequence[str]:
+    """The modifiers of one parameter of a CapabilityStatement."""
+    names: str = listed.get("documentation", "").removeprefix("Modifiers: ")
+    return [each.strip().removeprefix(":") for each in names.split(",") if each]
 
 
 async def test_random_searches_find_what_brute_force_finds(

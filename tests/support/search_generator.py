@@ -19,6 +19,7 @@ Resource = dict[str, Any]
 Asked = tuple[str, str]
 """A modifier, which may be empty, and a value."""
 
+_TRIES = 20
 _PREFIXES = ("", "", "eq", "ne", "gt", "ge", "lt", "le", "sa", "eb", "ap")
 _VALUE_SETS = (
     "http://hl7.org/fhir/ValueSet/administrative-gender",
@@ -64,14 +65,18 @@ class SearchGenerator:
                 missing = self._chance.choice(("true", "false"))
                 yield f"{type_}?{parameter.code}:missing={missing}"
 
-    def one_for_each_modifier(self, type_: str, parameter: SearchParameter) -> Iterator[str]:
-        """A search by each modifier that the data has a value for."""
-        seen = set()
-        for _ in range(40):
-            for modifier, value in self._asked(type_, parameter):
-                if modifier not in seen:
-                    seen.add(modifier)
-                    yield f"{type_}?{_pair(parameter.code, modifier, value)}"
+    def by_each_modifier(self, type_: str, code: str, modifiers: Sequence[str]) -> Iterator[str]:
+        """A search by each of the modifiers, where the data has a value for it, else by any."""
+        parameter = next((each for each in self.filled(type_) if each.code == code), None)
+        values = {"missing": self._chance.choice(("true", "false"))}
+        tries = _TRIES if parameter is not None else 0
+        while parameter is not None and tries and not values.keys() >= set(modifiers):
+            values |= dict(self._asked(type_, parameter))
+            tries -= 1
+        for modifier in modifiers:
+            value = values.get(modifier)
+            if value is not None:
+                yield f"{type_}?{_pair(code, modifier, value)}"
 
     def several(self, number: int) -> Iterator[str]:
         """Searches that combine parameters, chains, `_has` and what shapes a result."""
