@@ -36,6 +36,7 @@ CONTENTS: dict[str, Keys] = {
 RECORDS: dict[str, Keys] = {"s": (("s", 1), ("k", 1)), "x": (("x", 1),)}
 BLOBS: dict[str, Keys] = {"u": (("u", 1),)}
 CHUNKS: dict[str, Keys] = {"u": (("u", 1), ("c", 1))}
+UPLOADS: dict[str, Keys] = {"at": (("at", 1),)}
 PARTS: dict[str, Keys] = {"x": (("x", 1), ("i", 1))}
 
 _OWN = "store."
@@ -84,7 +85,7 @@ class Collections:
             self.records: RECORDS,
             self.blobs: BLOBS,
             self.chunks: CHUNKS,
-            self.uploads: {},
+            self.uploads: UPLOADS,
         }
         for collection, indexes in own.items():
             await self._index(collection, indexes)

@@ -35,8 +35,8 @@ class Queries:
         documents = await self._find(plan, PROJECTION, plan.limit + 1)
         more = len(documents) > plan.limit
         kept = documents[: plan.limit]
-        await self._contents.fill(kept)
-        versions = [version_of(plan.type, document) for document in kept]
+        whole = await self._contents.fill(plan.type, kept)
+        versions = [version_of(plan.type, document) for document in whole]
         if not kept:
             return Page([], None)
         following = position_of(plan.order, kept[-1]) if more else None
