@@ -243,6 +243,11 @@ async def test_what_is_too_large_for_the_database_is_told_in_our_words() -> None
     async with opened(new_address()) as store:
         with pytest.raises(StoreError, match="one document of 16 MB"):
             await store.find_ids(Plan("Alpha", IdIs(long)))
+        guard = Guard(Plan("Alpha", IdIs(long)), long)
+        with pytest.raises(StoreError, match="one document of 16 MB"):
+            await store.commit(FIRST, [guard])
+        assert not any((await told(store)).values())
+        assert await left_over(store) == []
 
 
 async def test_commits_over_the_same_resources_all_come_through_or_conflict() -> None:
