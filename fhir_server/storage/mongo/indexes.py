@@ -49,6 +49,7 @@ class Collections:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._ready: dict[str, asyncio.Task[None]] = {}
+        self._handles: dict[str, Collection] = {}
         self.meta = database[META]
         self.ordinals = database["store.ordinals"]
         """Which resource an ordinal belongs to: `{_id: ordinal, r: "Type/id"}`."""
@@ -61,10 +62,10 @@ class Collections:
         self.uploads = database["store.uploads"]
 
     def current(self, type_: str) -> Collection:
-        return self._database[type_]
+        return self._handle(type_)
 
     def history(self, type_: str) -> Collection:
-        return self._database[type_ + _HISTORY]
+        return self._handle(type_ + _HISTORY)
 
     async def types(self) -> Sequence[str]:
         """Every type that was ever written, in order."""
@@ -101,6 +102,13 @@ class Collections:
         except Exception:  # whatever it was: told, and tried anew by the next who asks
             self._ready.pop(type_, None)
             raise
+
+    def _handle(self, name: str) -> Collection:
+        """Kept, as the driver is slow to make one."""
+        handle = self._handles.get(name)
+        if handle is None:
+            handle = self._handles[name] = self._database[name]
+        return handle
 
     async def _make(self, type_: str) -> None:
         for collection, indexes in (

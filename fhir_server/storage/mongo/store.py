@@ -216,7 +216,8 @@ class MongoStore:
         while True:
             wanted = {"_id": {"$gt": after}, **LIVE}
             found = self._collections.current(type_).find(wanted, PROJECTION)
-            documents = await found.sort([("_id", 1)]).limit(limit).to_list()
+            found = found.sort([("_id", 1)]).limit(limit).batch_size(limit)
+            documents = await found.to_list()
             whole = await self._contents.fill(type_, documents)
             if whole or not documents:
                 return [version_of(type_, document) for document in whole]
@@ -333,7 +334,8 @@ class MongoStore:
 
     async def _current(self, type_: str, ids: Sequence[str]) -> Sequence[Document]:
         wanted = {"_id": ids[0] if len(ids) == 1 else {"$in": sorted(set(ids))}}
-        return await self._collections.current(type_).find(wanted, PROJECTION).to_list()
+        found = self._collections.current(type_).find(wanted, PROJECTION)
+        return await found.batch_size(len(ids) + 1).to_list()
 
     async def _retag(self, type_: str, changes: Sequence[Change]) -> int:
         current = self._collections.current(type_)

@@ -238,6 +238,16 @@ async def test_of_guards_that_exclude_each_other_one_holds() -> None:
         assert await left_over(first) == []
 
 
+async def test_of_many_guards_the_first_that_does_not_hold_is_told() -> None:
+    wrong = {23, 24, 41}
+    guards = [replace(NOBODY_YET, expected=frozenset("x" * (n in wrong))) for n in range(60)]
+    async with opened(new_address()) as store:
+        with pytest.raises(GuardFailed) as failed:
+            await store.commit(FIRST, guards)
+        assert failed.value.index == min(wrong)
+        await store.commit(FIRST, [guard for guard in guards if not guard.expected])
+
+
 async def test_what_is_too_large_for_the_database_is_told_in_our_words() -> None:
     long = frozenset(f"{number}{'x' * 2**20}" for number in range(17))
     async with opened(new_address()) as store:

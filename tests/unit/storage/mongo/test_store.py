@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sized
 from dataclasses import replace
 
 import pytest
@@ -162,6 +162,26 @@ async def test_a_commit_goes_on_when_its_caller_goes_away() -> None:
         await store.close()
         assert await other.counts() == {"Alpha": 4}
         await store.open()
+
+
+SEVERAL = 300
+"""More than a server sends at once of its own accord."""
+THEIR_IDS = [f"{number:03}" for number in range(SEVERAL)]
+IN_ONE_GO: dict[str, Callable[[MongoStore], Awaitable[Sized]]] = {
+    "get_many": lambda store: store.get_many("Alpha", THEIR_IDS),
+    "find_ids": lambda store: store.find_ids(Plan("Alpha", limit=SEVERAL)),
+    "scan": lambda store: store.scan("Alpha"),
+}
+
+
+@pytest.mark.parametrize("read", IN_ONE_GO)
+async def test_many_are_read_in_one_go(read: str) -> None:
+    address = new_address()
+    async with Proxy(address).listening() as proxy, opened(proxy.url) as store:
+        await store.commit([change(id_, ordinal=n) for n, id_ in enumerate(THEIR_IDS)])
+        before = len(proxy.commands)
+        assert len(await IN_ONE_GO[read](store)) == SEVERAL
+        assert len(proxy.commands) == before + 1
 
 
 async def test_a_record_too_large_is_refused(store: MongoStore) -> None:
