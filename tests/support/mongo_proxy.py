@@ -12,7 +12,7 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
 import bson
@@ -53,7 +53,7 @@ class Proxy:
     _serving: set["asyncio.Task[None]"] = field(default_factory=set)
 
     @asynccontextmanager
-    async def listening(self) -> AsyncIterator["Proxy"]:
+    async def listening(self) -> AsyncIterator[Self]:
         listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         port = listener.sockets[0].getsockname()[1]
         self.url = urlunsplit(urlsplit(self.server)._replace(netloc=f"127.0.0.1:{port}"))
