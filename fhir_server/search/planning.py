@@ -112,11 +112,13 @@ class Candidate(NamedTuple):
     rank: Rank
     ordered: bool
     """Whether matches come out in the order wanted, so that a page need not see them all."""
+    only: bool = False
+    """Whether there is no other way."""
 
     @property
     def decisive(self) -> bool:
         """Whether nothing can be better: a few ids, or just what is wanted in its order."""
-        return self.rank is Rank.ID or (self.ordered and not self.rest)
+        return self.only or self.rank is Rank.ID or (self.ordered and not self.rest)
 
 
 def any_of(tests: Sequence[Test]) -> Test:
@@ -197,13 +199,14 @@ def candidates(scheme: Scheme, criteria: Sequence[Criterion], order: Order) -> I
     if order.by is By.UPDATED:
         openings.append(_Opening(Rank.UPDATED, UpdatedIn, ()))
     openings.sort(key=_by_rank)
+    only = len(openings) == 1
     for opening in openings:
         driver, says = opening.make(), opening.says
         if window is not None and isinstance(driver, DriverIs):
             driver = _within(driver, window)
             says += window.says
         rest = _tests(criteria, says)
-        yield Candidate(driver, rest, opening.rank, _keeps_order(driver, order))
+        yield Candidate(driver, rest, opening.rank, _keeps_order(driver, order), only)
 
 
 def _within(driver: DriverIs, window: "_Window") -> DriverIs:

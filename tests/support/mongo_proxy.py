@@ -12,7 +12,7 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
 import bson
@@ -53,7 +53,7 @@ class Proxy:
     _serving: set["asyncio.Task[None]"] = field(default_factory=set)
 
     @asynccontextmanager
-    async def listening(self) -> AsyncIterator["Proxy"]:
+    async def listening(self) -> AsyncIterator[Self]:
         listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         port = listener.sockets[0].getsockname()[1]
         self.url = urlunsplit(urlsplit(self.server)._replace(netloc=f"127.0.0.1:{port}"))
@@ -126,19 +126,43 @@ class Stall(Proxy):
     """Holds the command of this place back until `go` is set."""
 
     at: int = 10**9
+    named: tuple[str, str] | None = None
+    """The command and its collection to hold back, rather than one of a place."""
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def hold(self, ahead: int) -> None:
+        """From now on: the command that so many go before."""
+        self.at = len(self.commands) + ahead
+        self.reached.clear()
+        self.go.clear()
+
+    def hold_next(self, command: str, collection: str) -> None:
+        self.named = (command, collection)
+
+    async def holds(self, task: "asyncio.Task[Any]") -> bool:
+        """Whether a command of the task is held back, rather than that it ends before."""
+        reached = asyncio.create_task(self.reached.wait())
+        await asyncio.wait({task, reached}, return_when=asyncio.FIRST_COMPLETED)
+        reached.cancel()
+        return self.reached.is_set()
 
     def release(self) -> None:
         self.go.set()
 
     async def answer(self, request: Message, server: "Connection") -> Message:
-        if request.command not in _GREETINGS and len(self.commands) == self.at:
+        if request.command not in _GREETINGS and self._is_meant(request):
+            self.named = None
             self.commands.append(request.command)
             self.reached.set()
             await self.go.wait()
             return await server.ask(request)
         return await super().answer(request, server)
+
+    def _is_meant(self, request: Message) -> bool:
+        if self.named is None:
+            return len(self.commands) == self.at
+        return self.named == (request.command, request.body[request.command])
 
 
 @dataclass

@@ -2,27 +2,27 @@
 
     store.blobs    {_id digest, size, u upload}
     store.chunks   {_id {u upload, c place}, u, c, b bytes}
-    store.uploads  {_id upload, at ms}    while a stream arrives
 
-The digest is known when the stream ends, so chunks arrive under an upload of their own; the one
-document that names the digest makes them content. What a killed process left is removed after
-a day.
+The digest is known when the stream ends, so chunks arrive under an upload of their own
+(uploads.py); the one document that names the digest makes them content. What was never named is
+removed after a day.
 """
 
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from bson.int64 import Int64
+from pymongo.errors import PyMongoError
 
-from fhir_server.kit.ids import TimeOrderedIds
 from fhir_server.storage.base import StoreError
 from fhir_server.storage.mongo.indexes import Collections
 from fhir_server.storage.mongo.ordinals import insert_new
 from fhir_server.storage.mongo.store import MongoStore
 from fhir_server.storage.mongo.topology import Document, driver_errors
+from fhir_server.storage.mongo.uploads import Uploads
 
 CHUNK_BYTES = 1024 * 1024
-_ABANDONED = 86_400_000
 
 
 class MongoBlobs:
@@ -30,22 +30,18 @@ class MongoBlobs:
 
     def __init__(self, store: MongoStore) -> None:
         self._store = store
-        self._ids = TimeOrderedIds(store.clock)
 
     @driver_errors
     async def put(self, chunks: AsyncIterator[bytes]) -> tuple[str, int]:
         await self._clear_abandoned()
-        upload = self._ids.new_id()
-        started = {"_id": upload, "at": Int64(self._store.clock.now())}
-        await self._of.uploads.insert_one(started)
-        digest = ""
+        upload = await self._uploads.begin()
         try:
             digest, size = await self._receive(upload, chunks)
-            await self._name(upload, digest, size)
         except BaseException:
-            await self._of.blobs.delete_one({"_id": digest, "u": upload})
-            await self._drop(upload)
+            with suppress(PyMongoError):  # it has not ended: what may be left is found
+                await self._of.chunks.delete_many({"u": upload})
             raise
+        await self._name(upload, digest, size)
         return digest, size
 
     async def get(
@@ -72,6 +68,7 @@ class MongoBlobs:
         found = await self._of.blobs.find_one({"_id": digest})
         if found is None:
             return False
+        await self._uploads.erase(found["u"])
         named = {"_id": digest, "u": found["u"]}
         deleted = (await self._of.blobs.delete_one(named)).deleted_count
         await self._drop(found["u"])
@@ -80,6 +77,10 @@ class MongoBlobs:
     @property
     def _of(self) -> Collections:
         return self._store.collections
+
+    @property
+    def _uploads(self) -> Uploads:
+        return self._store.uploads
 
     @driver_errors
     async def _find(self, digest: str) -> Document | None:
@@ -111,23 +112,28 @@ class MongoBlobs:
         await self._of.chunks.insert_one({"_id": identity, **identity, "b": chunk})
 
     async def _name(self, upload: str, digest: str, size: int) -> None:
-        """Make the upload the content of a digest, unless another one is that already."""
+        """Make the upload the content of a digest, unless another one is that already.
+
+        From when the name may be there on it is never taken back, whatever happens: others count
+        on the content they found under it.
+        """
+        if not await self._uploads.renew(upload):
+            raise StoreError("an upload took so long that it was cleared away")
         named = {"_id": digest, "size": Int64(size), "u": upload}
         known = await insert_new(self._of.blobs, [named])
-        done = await self._of.uploads.delete_one({"_id": upload})
-        if not done.deleted_count:
-            raise StoreError("an upload took so long that it was cleared away")
-        if known:
+        if known and await self._of.blobs.find_one(named) is None:
             await self._drop(upload)
+        else:
+            await self._uploads.end([upload])
 
     async def _drop(self, upload: str) -> None:
         await self._of.chunks.delete_many({"u": upload})
-        await self._of.uploads.delete_one({"_id": upload})
+        await self._uploads.end([upload])
 
     async def _clear_abandoned(self) -> None:
-        """Remove uploads a killed process left; who still writes to one will be told."""
-        old = {"at": {"$lt": Int64(self._store.clock.now() - _ABANDONED)}}
-        async for started in self._of.uploads.find(old):
-            await self._of.uploads.delete_one({"_id": started["_id"]})
-            if await self._of.blobs.find_one({"u": started["_id"]}) is None:
-                await self._of.chunks.delete_many({"u": started["_id"]})
+        async for started in self._uploads.abandoned(of_resources=False):
+            upload = started["_id"]
+            if await self._of.blobs.find_one({"u": upload}) is None:
+                await self._drop(upload)
+            else:
+                await self._uploads.end([upload])

@@ -9,6 +9,9 @@ A guard reads the keys without one of which nothing can match it (or, without an
 and the ids it expects. A version writes its keys, its id and its type. So a new match, and an
 expected one that changes, are both seen. A hash met by chance only makes somebody wait.
 
+Who reads or writes so much that its entry would have no room claims whole types instead: a name
+that every writer of a type writes, or one that every reader of it reads.
+
 Time decides nothing here but whom one suspects to be dead. Who is suspected loses its entry by a
 compare-and-set, and finds that out at its own decision, however late it wakes up.
 """
@@ -18,6 +21,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import islice
 
 from bson.int64 import Int64
 
@@ -31,7 +35,10 @@ PENDING, DECIDED, ABORTED = "pending", "decided", "aborted"
 
 _FIRST_PAUSE = 0.002
 _LONGEST_PAUSE = 0.05
-_TYPE, _ID, _KEY, _DRIVER = b"t", b"i", b"k", b"d"
+_TYPE, _ID, _KEY, _DRIVER, _MANY = b"t", b"i", b"k", b"d", b"m"
+
+CLAIMS = 100_000
+"""What an entry has room for of either kind."""
 
 
 Check = Callable[[Session | None], Awaitable[None]]
@@ -103,9 +110,11 @@ class Job:
 def claims_of(changes: Sequence[Change], guards: Sequence[Guard]) -> Claims:
     if not guards:
         return NO_CLAIMS
+    read_types = {guard.plan.type for guard in guards}
+    written_types = {change.version.type for change in changes}
     return Claims(
-        _hashes(read for guard in guards for read in _reads(guard)),
-        _hashes(written for change in changes for written in _writes(change)),
+        _hashes((read for guard in guards for read in _reads(guard)), read_types),
+        _hashes((written for change in changes for written in _writes(change)), written_types),
     )
 
 
@@ -133,6 +142,7 @@ def must_withdraw(age: str, others: Iterable[Document]) -> Document | None:
 
 def _reads(guard: Guard) -> Iterator[bytes]:
     type_ = guard.plan.type
+    yield _name(type_, _MANY, "")
     for id_ in guard.expected:
         yield _name(type_, _ID, id_)
     yield from _necessary(guard.plan)
@@ -174,6 +184,10 @@ def _name(type_: str, kind: bytes, key: Key) -> bytes:
     return b"\0".join((type_.encode(), kind, text))
 
 
-def _hashes(names: Iterable[bytes]) -> tuple[Int64, ...]:
-    digests = (blake2b(name, digest_size=8).digest() for name in names)
+def _hashes(names: Iterable[bytes], types: Iterable[str]) -> tuple[Int64, ...]:
+    """The names as numbers, or those of their types when they are too many."""
+    several = set(islice(names, CLAIMS + 1))
+    if len(several) > CLAIMS:
+        several = {_name(type_, kind, "") for type_ in types for kind in (_TYPE, _MANY)}
+    digests = (blake2b(name, digest_size=8).digest() for name in several)
     return tuple(sorted({Int64(int.from_bytes(digest, signed=True)) for digest in digests}))

@@ -12,6 +12,7 @@ from typing import Any
 from bson.int64 import Int64
 
 from fhir_server.kit.clock import Clock
+from fhir_server.storage.base import StoreError
 from fhir_server.storage.mongo.claims import ABORTED, DECIDED, PENDING, Claims
 from fhir_server.storage.mongo.documents import Write, held_by
 from fhir_server.storage.mongo.indexes import Collections
@@ -20,8 +21,10 @@ from fhir_server.storage.mongo.topology import Document
 ENTRY_BYTES = 4 * 1024 * 1024
 """Of documents in the entry itself, which has its claims and ids beside them."""
 PART_BYTES = 8 * 1024 * 1024
+MOST_WRITES = 50_000
+"""Of one commit, so that their ids fit into the entry."""
 _TERM_BYTES = 28
-_DOCUMENT_BYTES = 200
+_DOCUMENT_BYTES = 400
 
 
 class Entries:
@@ -33,7 +36,9 @@ class Entries:
     async def register(
         self, commit: str, age: str, claims: Claims, writes: Sequence[Write] = ()
     ) -> None:
-        """Write the entry, pending, and all its parts."""
+        """Write the entry, pending, and all its parts; StoreError when the writes are too many."""
+        if len(writes) > MOST_WRITES:
+            raise StoreError(f"a commit has {len(writes)} changes, more than {MOST_WRITES}")
         first, *rest = _split(writes)
         held, ordinals = held_by(writes)
         entry = {

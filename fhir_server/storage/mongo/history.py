@@ -119,8 +119,9 @@ class History:
         self, type_: str, keys: Sequence[tuple[str, int]]
     ) -> dict[tuple[str, int], Version]:
         documents = await self._documents(type_, keys, {**PROJECTION, "i": 1})
-        await self._contents.fill(documents.values())
-        return {key: version_of(type_, document) for key, document in documents.items()}
+        whole = await self._contents.fill(type_, documents.values())
+        versions = (version_of(type_, document) for document in whole)
+        return {(version.id, version.number): version for version in versions}
 
     async def _documents(
         self, type_: str, keys: Sequence[tuple[str, int]], fields: Document

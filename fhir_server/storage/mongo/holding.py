@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from bson.int64 import Int64
 from pymongo import ReplaceOne, UpdateOne
 
 from fhir_server.storage.base import Conflict
@@ -102,13 +103,17 @@ class Holding:
                 await self._erase(commit, write)
 
     async def _erase(self, commit: str, write: Write) -> None:
-        """Erase a resource; its current document is the last to go that others can see."""
+        """Erase a resource; its current document is the last to go that others can see.
+
+        All by its ordinal: who comes late must leave alone what was created anew under its id.
+        """
         history = self._collections.history(write.type)
-        await history.delete_many({"i": write.id})
-        await self._contents.erase(write.type, write.id)
+        own = {"i": write.id, "n": Int64(write.ordinal)}
+        await history.delete_many(own)
+        await self._contents.erase(write.type, write.id, write.ordinal)
         await self._ordinals.erase(write.ordinal, write.type, write.id)
         await self._collections.current(write.type).delete_one({"_id": write.id, "t": commit})
-        await history.delete_many({"i": write.id})
+        await history.delete_many(own)
 
 
 async def drop_orphans(collections: Collections, type_: str, writes: Sequence[Write]) -> None:

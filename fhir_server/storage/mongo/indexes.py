@@ -36,6 +36,7 @@ CONTENTS: dict[str, Keys] = {
 RECORDS: dict[str, Keys] = {"s": (("s", 1), ("k", 1)), "x": (("x", 1),)}
 BLOBS: dict[str, Keys] = {"u": (("u", 1),)}
 CHUNKS: dict[str, Keys] = {"u": (("u", 1), ("c", 1))}
+UPLOADS: dict[str, Keys] = {"at": (("at", 1),)}
 PARTS: dict[str, Keys] = {"x": (("x", 1), ("i", 1))}
 
 _OWN = "store."
@@ -48,6 +49,7 @@ class Collections:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._ready: dict[str, asyncio.Task[None]] = {}
+        self._handles: dict[str, Collection] = {}
         self.meta = database[META]
         self.ordinals = database["store.ordinals"]
         """Which resource an ordinal belongs to: `{_id: ordinal, r: "Type/id"}`."""
@@ -60,10 +62,10 @@ class Collections:
         self.uploads = database["store.uploads"]
 
     def current(self, type_: str) -> Collection:
-        return self._database[type_]
+        return self._handle(type_)
 
     def history(self, type_: str) -> Collection:
-        return self._database[type_ + _HISTORY]
+        return self._handle(type_ + _HISTORY)
 
     async def types(self) -> Sequence[str]:
         """Every type that was ever written, in order."""
@@ -84,7 +86,7 @@ class Collections:
             self.records: RECORDS,
             self.blobs: BLOBS,
             self.chunks: CHUNKS,
-            self.uploads: {},
+            self.uploads: UPLOADS,
         }
         for collection, indexes in own.items():
             await self._index(collection, indexes)
@@ -100,6 +102,13 @@ class Collections:
         except Exception:  # whatever it was: told, and tried anew by the next who asks
             self._ready.pop(type_, None)
             raise
+
+    def _handle(self, name: str) -> Collection:
+        """Kept, as the driver is slow to make one."""
+        handle = self._handles.get(name)
+        if handle is None:
+            handle = self._handles[name] = self._database[name]
+        return handle
 
     async def _make(self, type_: str) -> None:
         for collection, indexes in (

@@ -1,5 +1,6 @@
 """Plans carried out: pages, ids, counts, estimates, and whether guards hold."""
 
+import asyncio
 from collections.abc import Sequence
 
 from pymongo.errors import OperationFailure
@@ -18,6 +19,7 @@ ESTIMATE_CAP = 1000
 _ESTIMATE_AGE = 5_000
 _ESTIMATES_KEPT = 10_000
 _BAD_VALUE = 2
+_GUARDS_AT_ONCE = 20
 _KEYS_AT_ONCE = 1000
 """Documents whose keys are looked at before others get their turn."""
 
@@ -35,8 +37,8 @@ class Queries:
         documents = await self._find(plan, PROJECTION, plan.limit + 1)
         more = len(documents) > plan.limit
         kept = documents[: plan.limit]
-        await self._contents.fill(kept)
-        versions = [version_of(plan.type, document) for document in kept]
+        whole = await self._contents.fill(plan.type, kept)
+        versions = [version_of(plan.type, document) for document in whole]
         if not kept:
             return Page([], None)
         following = position_of(plan.order, kept[-1]) if more else None
@@ -81,11 +83,17 @@ class Queries:
 
     async def check(self, guards: Sequence[Guard], session: Session | None = None) -> None:
         """Raise GuardFailed for the first guard that does not hold."""
-        for index, guard in enumerate(guards):
-            limit = max(2, len(guard.expected) + 1)
-            plan = Plan(guard.plan.type, guard.plan.drive, guard.plan.tests, Order(), None, limit)
-            if set(await self.find_ids(plan, session)) != guard.expected:
-                raise GuardFailed(index)
+        at_once = _GUARDS_AT_ONCE if session is None else 1  # a session asks one thing at a time
+        for start in range(0, len(guards), at_once):
+            some = guards[start : start + at_once]
+            held = await asyncio.gather(*(self._holds(guard, session) for guard in some))
+            if not all(held):
+                raise GuardFailed(start + held.index(False))
+
+    async def _holds(self, guard: Guard, session: Session | None) -> bool:
+        limit = max(2, len(guard.expected) + 1)
+        plan = Plan(guard.plan.type, guard.plan.drive, guard.plan.tests, Order(), None, limit)
+        return set(await self.find_ids(plan, session)) == guard.expected
 
     async def _find(
         self, plan: Plan, fields: Document, limit: int, session: Session | None = None
@@ -93,14 +101,18 @@ class Queries:
         if limit < 1:
             return []  # to the server, 0 is no limit
         collection = self._collections.current(plan.type)
-        cursor = collection.find(filter_of(plan), fields, session=session)
-        cursor = cursor.sort(sort_of(plan.order)).limit(limit)
+        wanted = filter_of(plan)
+
+        def cursor() -> Cursor:
+            found = collection.find(wanted, fields, session=session)
+            return found.sort(sort_of(plan.order)).limit(limit).batch_size(limit)
+
         try:
-            return await cursor.clone().hint(hint_of(plan.drive, plan.order.by)).to_list()
+            return await cursor().hint(hint_of(plan.drive, plan.order.by)).to_list()
         except OperationFailure as error:
             if error.code != _BAD_VALUE or session is not None:
                 raise
-        return await cursor.to_list()  # another process is just making the indexes
+        return await cursor().to_list()  # another process is just making the indexes
 
 
 async def _keys(cursor: Cursor, low: bytes, high: bytes, most: int) -> list[bytes]:

@@ -12,12 +12,14 @@ subset that also look-alike servers get right.
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from contextvars import Context
 from typing import Any, Protocol
 
 import structlog
 from bson.int64 import Int64
 from pymongo import UpdateOne
+from pymongo.errors import PyMongoError
 
 from fhir_server.kit.clock import Clock, SystemClock
 from fhir_server.kit.ids import TimeOrderedIds
@@ -60,6 +62,7 @@ from fhir_server.storage.mongo.topology import (
     in_time,
 )
 from fhir_server.storage.mongo.transactions import Transactions
+from fhir_server.storage.mongo.uploads import Uploads
 from fhir_server.storage.query import Driver, Guard, Plan
 from fhir_server.storage.versions import Change, HistoryPosition, Page, Version
 
@@ -144,8 +147,8 @@ class MongoStore:
         document = await self._read(type_, id_)
         if document is None or not document["v"]:
             return None
-        await self._contents.fill([document])
-        return version_of(type_, document)
+        whole = await self._contents.fill(type_, [document])
+        return version_of(type_, whole[0]) if whole else None
 
     @in_time
     async def get_many(self, type_: str, ids: Sequence[str]) -> Mapping[str, Version]:
@@ -153,8 +156,8 @@ class MongoStore:
         for start in range(0, len(ids), _AT_ONCE):
             documents = await self._current(type_, ids[start : start + _AT_ONCE])
             present = [document for document in documents if document["v"]]
-            await self._contents.fill(present)
-            found |= {document["_id"]: version_of(type_, document) for document in present}
+            whole = await self._contents.fill(type_, present)
+            found |= {document["_id"]: version_of(type_, document) for document in whole}
         return found
 
     @in_time
@@ -181,9 +184,10 @@ class MongoStore:
             writes = [await self._write(*one, pointers) for one in enumerate(changes)]
             await self._commit(writes, claims_of(changes, guards), guards)
         except (Conflict, GuardFailed):
-            for pointer in pointers:
-                await self._contents.drop(pointer)
+            await self._contents.drop(pointers)
             raise
+        with suppress(PyMongoError):  # it is stored; the sweep finds out that they are named
+            await self._contents.named(pointers)
 
     @in_time
     async def find(self, plan: Plan) -> Page:
@@ -209,11 +213,15 @@ class MongoStore:
     async def scan(self, type_: str, after: str = "", limit: int = 1000) -> Sequence[Version]:
         if limit < 1:
             return []  # to the server, 0 is no limit
-        wanted = {"_id": {"$gt": after}, **LIVE}
-        found = self._collections.current(type_).find(wanted, PROJECTION)
-        documents = await found.sort([("_id", 1)]).limit(limit).to_list()
-        await self._contents.fill(documents)
-        return [version_of(type_, document) for document in documents]
+        while True:
+            wanted = {"_id": {"$gt": after}, **LIVE}
+            found = self._collections.current(type_).find(wanted, PROJECTION)
+            found = found.sort([("_id", 1)]).limit(limit).batch_size(limit)
+            documents = await found.to_list()
+            whole = await self._contents.fill(type_, documents)
+            if whole or not documents:
+                return [version_of(type_, document) for document in whole]
+            after = documents[-1]["_id"]  # all of them are being erased: that is not the end
 
     @in_time
     async def retag(self, changes: Sequence[Change]) -> int:
@@ -252,7 +260,8 @@ class MongoStore:
         ids = self._ids
         ordinals = Ordinals(collections.ordinals)
         entries = Entries(collections, self.clock)
-        self._contents = contents = Contents(collections.contents, ids)
+        self.uploads = Uploads(collections, ids, self.clock)
+        self._contents = contents = Contents(collections, self.uploads)
         self._history = History(collections, contents)
         self._queries = Queries(collections, contents, self.clock)
         self._redo = RedoLog(collections, entries, Holding(collections, ordinals, contents), ids)
@@ -282,7 +291,7 @@ class MongoStore:
         await self._collections.ready(version.type)
         if version.content is None or len(version.content) <= INLINE_BYTES:
             return write_of(index, change)
-        pointer = await self._contents.keep(version.type, version.id, version.content)
+        pointer = await self._contents.keep(version, version.content)
         pointers.append(pointer)
         return write_of(index, change, pointer)
 
@@ -325,7 +334,8 @@ class MongoStore:
 
     async def _current(self, type_: str, ids: Sequence[str]) -> Sequence[Document]:
         wanted = {"_id": ids[0] if len(ids) == 1 else {"$in": sorted(set(ids))}}
-        return await self._collections.current(type_).find(wanted, PROJECTION).to_list()
+        found = self._collections.current(type_).find(wanted, PROJECTION)
+        return await found.batch_size(len(ids) + 1).to_list()
 
     async def _retag(self, type_: str, changes: Sequence[Change]) -> int:
         current = self._collections.current(type_)
@@ -350,6 +360,7 @@ class MongoStore:
         """Finish what others left, and what is older than any commit may become."""
         now = self.clock.now()
         await self._redo.recover(now - int(2000 * (self.deadline + self._patience)))
+        await self._contents.sweep()
 
     async def _sweep(self) -> None:
         while True:

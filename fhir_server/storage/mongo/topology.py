@@ -24,7 +24,12 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
+from pymongo.errors import (
+    DocumentTooLarge,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -62,6 +67,10 @@ _DIRECT_KINDS = {
     "RSPrimary": "replica set",
 }
 """By the type of the server where the address names one alone."""
+_TOO_LARGE = (
+    "what was asked does not fit into one document of 16 MB, the most that MongoDB takes; it can "
+    "only be done in several parts"
+)
 _NOT_ISOLATED = (
     "this MongoDB has no transactions: a commit of several resources is all or nothing, also "
     "after a crash, but for a moment others may see part of it; a replica set of one member is "
@@ -132,6 +141,8 @@ def driver_errors(
     async def translated(*arguments: _P.args, **named: _P.kwargs) -> _R:
         try:
             return await function(*arguments, **named)
+        except DocumentTooLarge as error:
+            raise StoreError(_TOO_LARGE) from error
         except (PyMongoError, BSONError) as error:
             if isinstance(error, PyMongoError) and error.timeout:
                 raise DeadlineExceeded("the database took too long") from error

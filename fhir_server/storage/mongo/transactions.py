@@ -171,7 +171,7 @@ class Transactions:
         if not (await current.delete_one(expected(write), session=session)).deleted_count:
             raise _Again
         await self._collections.history(write.type).delete_many({"i": write.id}, session=session)
-        await self._contents.erase(write.type, write.id, session)
+        await self._contents.erase(write.type, write.id, write.ordinal, session)
         await self._ordinals.erase(write.ordinal, write.type, write.id, session)
 
     async def _finish(self, session: Session, writes: Sequence[Write], waiting: Waiting) -> None:

@@ -287,6 +287,7 @@ UNASKED: list[tuple[str, Pairs]] = [
     ("Patient", []),
     ("Patient", [("_id", "1")]),
     ("Patient", [("identifier", "s|v")]),
+    ("Patient", [("name", "x")]),
     ("Observation", [("patient", "1")]),
     ("Observation", [("patient", "Group/1")]),
     ("Patient", [("gender:missing", "true")]),

@@ -77,6 +77,40 @@ def test_a_guard_reads_nothing_of_what_could_not(name: str) -> None:
     assert not set(STRANGERS[name].reads) & set(STRANGERS[name].writes)
 
 
+MANY = [f"{number}" for number in range(20)]
+A_LOT_WRITTEN = Change(Version("Alpha", "two", 1, 2, 1, "POST", b"{}"), Terms(keys=MANY))
+A_LOT_READ = Guard(Plan("Alpha", KeyIs(tuple(MANY))), frozenset())
+
+
+@pytest.fixture
+def little_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fhir_server.storage.mongo.claims.CLAIMS", 10)
+
+
+@pytest.mark.usefixtures("little_room")
+@pytest.mark.parametrize(
+    ("changes", "guards"),
+    [([A_LOT_WRITTEN], []), ([], [A_LOT_READ]), ([A_LOT_WRITTEN], [A_LOT_READ])],
+    ids=["of writes", "of reads", "of both"],
+)
+def test_too_many_claims_become_few_that_still_meet_all_others(
+    changes: list[Change], guards: list[Guard]
+) -> None:
+    key_read = Guard(Plan("Alpha", KeyIs((A,))), frozenset())
+    large = claims_of([WRITTEN, *changes], [key_read, *guards])
+    assert len(large.reads) <= 10
+    assert len(large.writes) <= 10
+    for others in (*RIVALS.values(), claims_of([A_LOT_WRITTEN], [A_LOT_READ])):
+        assert set(large.writes) & set(others.reads)
+        assert set(large.reads) & set(others.writes)
+
+
+@pytest.mark.usefixtures("little_room")
+def test_too_many_claims_of_one_type_meet_no_other_type() -> None:
+    large = claims_of([A_LOT_WRITTEN], [A_LOT_READ])
+    assert not set(large.writes) & set(STRANGERS["another type"].reads)
+
+
 def test_without_guards_nothing_is_claimed() -> None:
     assert claims_of([WRITTEN], []) == NO_CLAIMS
 

@@ -1,19 +1,20 @@
 """Commits on a server without transactions, stopped or held up at each of their steps."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
 from fhir_server.kit.clock import SettableClock
 from fhir_server.storage.base import Conflict, GuardFailed, StoreError
 from fhir_server.storage.mongo import MongoStore
-from fhir_server.storage.query import Guard, KeyIs, Plan
+from fhir_server.storage.query import Guard, IdIs, KeyIs, Plan
 from fhir_server.storage.versions import Change, Terms, Version
+from tests.support import mongo_alone
 from tests.support.mongo import new_address
 from tests.support.mongo_proxy import Cut, Proxy, Stall
 
@@ -50,21 +51,7 @@ AFTER: Told = {
 NOBODY_YET = Guard(Plan("Beta", KeyIs(("new:A",))), frozenset())
 
 
-@asynccontextmanager
-async def opened(
-    address: str, *, patience: float = 0.03, clock: SettableClock | None = None
-) -> AsyncIterator[MongoStore]:
-    parts = urlsplit(address)
-    options = "directConnection=true&retryReads=false&retryWrites=false"
-    alone = parts._replace(query="&".join(filter(None, (parts.query, options))))
-    database = parts.path.strip("/")
-    clock = clock or SettableClock()
-    store = MongoStore(urlunsplit(alone), database, patience=patience, clock=clock)
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
+opened = partial(mongo_alone.opened, patience=0.03, retried=False)
 
 
 async def told(store: MongoStore) -> Told:
@@ -249,6 +236,28 @@ async def test_of_guards_that_exclude_each_other_one_holds() -> None:
             results = await asyncio.gather(*commits, return_exceptions=True)
             assert sorted(map(repr, results)) == ["GuardFailed('guard 0 does not hold')", "None"]
         assert await left_over(first) == []
+
+
+async def test_of_many_guards_the_first_that_does_not_hold_is_told() -> None:
+    wrong = {23, 24, 41}
+    guards = [replace(NOBODY_YET, expected=frozenset("x" * (n in wrong))) for n in range(60)]
+    async with opened(new_address()) as store:
+        with pytest.raises(GuardFailed) as failed:
+            await store.commit(FIRST, guards)
+        assert failed.value.index == min(wrong)
+        await store.commit(FIRST, [guard for guard in guards if not guard.expected])
+
+
+async def test_what_is_too_large_for_the_database_is_told_in_our_words() -> None:
+    long = frozenset(f"{number}{'x' * 2**20}" for number in range(17))
+    async with opened(new_address()) as store:
+        with pytest.raises(StoreError, match="one document of 16 MB"):
+            await store.find_ids(Plan("Alpha", IdIs(long)))
+        guard = Guard(Plan("Alpha", IdIs(long)), long)
+        with pytest.raises(StoreError, match="one document of 16 MB"):
+            await store.commit(FIRST, [guard])
+        assert not any((await told(store)).values())
+        assert await left_over(store) == []
 
 
 async def test_commits_over_the_same_resources_all_come_through_or_conflict() -> None:

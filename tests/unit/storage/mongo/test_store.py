@@ -2,47 +2,28 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from urllib.parse import urlsplit, urlunsplit
+from collections.abc import AsyncIterator, Awaitable, Callable, Sized
+from dataclasses import dataclass, field, replace
 
 import pytest
 from structlog.testing import capture_logs
 
 from fhir_server.kit.clock import SettableClock
 from fhir_server.storage.base import Conflict, DeadlineExceeded, NewerSchema, StoreError
-from fhir_server.storage.mongo import MongoBlobs, MongoKeyValue, MongoStore
-from fhir_server.storage.mongo.documents import INLINE_BYTES
-from fhir_server.storage.query import IdIs, Plan
+from fhir_server.storage.mongo import MongoKeyValue, MongoStore
+from fhir_server.storage.query import Plan
 from fhir_server.storage.versions import Change, Terms, Version
 from tests.support.mongo import new_address
-from tests.support.mongo_proxy import Proxy, Slow, Stall
+from tests.support.mongo_alone import opened
+from tests.support.mongo_proxy import Connection, Message, Proxy, Slow, Stall
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("no_transactions")]
 
-LARGE = b"0123456789abcdef" * (INLINE_BYTES // 16 + 1)
 DAY = 86_400_000
 
 
 def change(id_: str, number: int = 1, ordinal: int = 1, content: bytes | None = b"{}") -> Change:
     return Change(Version("Alpha", id_, number, ordinal, number, "PUT", content), Terms())
-
-
-@asynccontextmanager
-async def opened(
-    address: str, *, deadline: float = 15.0, clock: SettableClock | None = None
-) -> AsyncIterator[MongoStore]:
-    parts = urlsplit(address)
-    query = "&".join(filter(None, (parts.query, "directConnection=true")))
-    alone = urlunsplit(parts._replace(query=query))
-    clock = clock or SettableClock()
-    store = MongoStore(alone, parts.path.strip("/"), deadline=deadline, clock=clock)
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
 
 
 @pytest.fixture
@@ -74,39 +55,6 @@ async def test_a_server_that_is_not_there_is_a_store_that_cannot_be_opened() -> 
         async with opened("mongodb://127.0.0.1:9/nothing", deadline=0.2):
             pass
     gc.collect()  # the driver leaves a socket of a connection that it gave up
-
-
-async def test_large_content_lies_apart_and_is_read_everywhere(store: MongoStore) -> None:
-    first = change("large", content=LARGE)
-    await store.commit([first])
-    document = await store.collections.current("Alpha").find_one({"_id": "large"})
-    assert document is not None
-    assert "b" not in document
-    second = change("large", number=2, content=LARGE[:-1])
-    await store.commit([second, change("small", ordinal=2)])
-    assert await store.get("Alpha", "large") == second.version
-    assert (await store.get_many("Alpha", ["large"]))["large"] == second.version
-    assert await store.get_version("Alpha", "large", 1) == first.version
-    found = await store.find(Plan("Alpha", IdIs(frozenset({"large"}))))
-    assert found.versions == [second.version]
-    history = await store.history("Alpha", "large")
-    assert history == [second.version, first.version]
-
-
-async def test_large_content_that_lost_leaves_nothing(store: MongoStore) -> None:
-    await store.commit([change("one")])
-    with pytest.raises(Conflict):
-        await store.commit([change("one", content=LARGE)])
-    assert await store.collections.contents.count_documents({}) == 0
-
-
-async def test_an_erased_resource_takes_its_large_content_along(store: MongoStore) -> None:
-    await store.commit([change("one", content=LARGE)])
-    await store.commit([change("one", number=2)])
-    assert await store.purge("Alpha", "one")
-    assert await store.collections.contents.count_documents({}) == 0
-    assert await store.collections.history("Alpha").count_documents({}) == 0
-    await store.commit([change("another")])
 
 
 async def test_an_update_that_comes_behind_an_erasure_leaves_no_history() -> None:
@@ -216,26 +164,46 @@ async def test_a_commit_goes_on_when_its_caller_goes_away() -> None:
         await store.open()
 
 
+SEVERAL = 300
+"""More than a server sends at once of its own accord."""
+THEIR_IDS = [f"{number:03}" for number in range(SEVERAL)]
+IN_ONE_GO: dict[str, Callable[[MongoStore], Awaitable[Sized]]] = {
+    "get_many": lambda store: store.get_many("Alpha", THEIR_IDS),
+    "find_ids": lambda store: store.find_ids(Plan("Alpha", limit=SEVERAL)),
+    "scan": lambda store: store.scan("Alpha"),
+}
+
+
+@dataclass
+class Asked(Proxy):
+    """Notes how many documents each query lets the server send at once."""
+
+    at_once: list[int] = field(default_factory=list)
+
+    async def answer(self, request: Message, server: Connection) -> Message:
+        if request.command == "find":
+            self.at_once.append(request.body.get("batchSize", 101))
+        return await super().answer(request, server)
+
+
+@pytest.mark.parametrize("read", IN_ONE_GO)
+async def test_many_are_read_in_one_go(read: str) -> None:
+    """MongoDB itself sends 101 at first unless it is asked for more; the wire server sends all."""
+    address = new_address()
+    async with Asked(address).listening() as proxy, opened(proxy.url) as store:
+        await store.commit([change(id_, ordinal=n) for n, id_ in enumerate(THEIR_IDS)])
+        proxy.commands.clear()
+        proxy.at_once.clear()
+        assert len(await IN_ONE_GO[read](store)) == SEVERAL
+        assert proxy.commands == ["find"]
+        assert min(proxy.at_once) > SEVERAL
+
+
 async def test_a_record_too_large_is_refused(store: MongoStore) -> None:
     records = MongoKeyValue(store, SettableClock())
     assert await records.compare_and_set("space", "key", None, bytes(1024 * 1024))
     with pytest.raises(StoreError, match="1048577 bytes"):
         await records.compare_and_set("space", "other", None, bytes(1024 * 1024 + 1))
-
-
-async def test_an_upload_that_was_killed_is_removed_a_day_later() -> None:
-    clock = SettableClock()
-    async with opened(new_address(), clock=clock) as store:
-        chunks = {"_id": {"u": "dead", "c": 0}, "u": "dead", "c": 0, "b": b"x"}
-        await store.collections.uploads.insert_one({"_id": "dead", "at": clock.now()})
-        await store.collections.chunks.insert_one(chunks)
-        blobs = MongoBlobs(store)
-        kept, _ = await blobs.put(_stream(b"first"))
-        assert await store.collections.chunks.count_documents({"u": "dead"}) == 1
-        clock.advance(DAY + 1)
-        await blobs.put(_stream(b"second"))
-        assert await store.collections.chunks.count_documents({"u": "dead"}) == 0
-        assert b"".join([piece async for piece in blobs.get(kept)]) == b"first"
 
 
 async def test_whatever_fails_in_a_sweep_is_logged_and_the_next_one_goes_on(
@@ -265,8 +233,3 @@ async def _until(asked: Callable[[], object], *, is_: object = True) -> None:
             if (await answer if isinstance(answer, Awaitable) else answer) == is_:
                 return
             await asyncio.sleep(0.005)
-
-
-async def _stream(*pieces: bytes) -> AsyncIterator[bytes]:
-    for piece in pieces:
-        yield piece
