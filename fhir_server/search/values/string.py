@@ -73,6 +73,11 @@ def test_contains(parameter: Parameter, value: str) -> Test:
     return KeyHas(parameter.indexed.text, folded)
 
 
+def test_whole(parameter: Parameter, value: str) -> Test:
+    """The test that some text is the value, case, accents and width aside."""
+    return KeyIs((parameter.indexed.text + text_searched(parameter, value),))
+
+
 def _exact_key(parameter: Indexed, text: str) -> bytes:
     return parameter.prefix + _EXACT + keys.value(text)
 
