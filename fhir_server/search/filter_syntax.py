@@ -8,16 +8,19 @@ https://hl7.org/fhir/R4/search_filter.html
     value   =  a JSON string, or characters without blanks, ) and ]
 
 `and` and `or` bind alike and from the left. As in R4's successors a name may be `_has:Type:name:`
-before another, and as in a query it may have a type: `subject:Patient.name`.
+before another, and as in a query it may have a type: `subject:Patient.name`. Each part knows the
+place where it stands, counted in characters from 1, so that a refusal can name it.
 """
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from fhir_server.errors import BadRequest, TooCostly
 
+LONGEST: Final = 16_000
+"""Characters."""
 MOST_TESTS: Final = 100
 MOST_NESTED: Final = 32
 OPERATORS: Final = frozenset(
@@ -43,6 +46,7 @@ class Link:
     """With what may follow it behind colons."""
     condition: "Filter | None"
     """What stands in brackets behind it."""
+    at: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ class Comparison:
     path: tuple[Link, ...]
     operator: str
     value: str
+    operator_at: int = field(default=1, compare=False)
+    value_at: int = field(default=1, compare=False)
 
     @property
     def text(self) -> str:
@@ -78,7 +84,12 @@ Filter = Comparison | Both | Either | Negated
 
 
 def parse_filter(text: str) -> Filter:
-    """The tree of a filter; BadRequest says where it is wrong and what was expected there."""
+    """The tree of a filter; BadRequest says where it is wrong and what was expected there.
+
+    TooCostly when it is longer than LONGEST, deeper than MOST_NESTED or has more than MOST_TESTS.
+    """
+    if len(text) > LONGEST:
+        raise TooCostly(f"A filter may have {LONGEST} characters; this one has {len(text)}.")
     parser = _Parser(text)
     found = parser.filter()
     parser.end()
@@ -96,7 +107,9 @@ class _Parser:
         """One or several joined by `and` and `or`, from the left."""
         self._depth += 1
         if self._depth > MOST_NESTED:
-            raise TooCostly(f"A filter may be nested {MOST_NESTED} deep; this one is deeper.")
+            raise TooCostly(
+                f"at character {self._at} the filter is nested deeper than {MOST_NESTED}."
+            )
         found = self._one()
         while (word := self._peek(_WORD)) in {"and", "or"}:
             self._at += len(word)
@@ -128,7 +141,7 @@ class _Parser:
     def _test(self) -> Comparison:
         self._tests += 1
         if self._tests > MOST_TESTS:
-            raise TooCostly(f"A filter may have {MOST_TESTS} tests; this one has more.")
+            raise TooCostly(f"at character {self._at + 1} the filter has over {MOST_TESTS} tests.")
         path = [self._link()]
         while self._text.startswith(".", self._at):
             self._at += 1
@@ -138,16 +151,20 @@ class _Parser:
         operator = self._peek(_WORD)
         if operator not in OPERATORS:
             raise self._wrong(f"an operator, one of {', '.join(sorted(OPERATORS))},")
+        operator_at = self._at + 1
         self._at += len(operator)
-        return Comparison(tuple(path), operator, self._value())
+        self._peek(_TOKEN)
+        value_at = self._at + 1
+        return Comparison(tuple(path), operator, self._value(), operator_at, value_at)
 
     def _link(self) -> Link:
         name = self._peek(_NAME)
         if not name:
             raise self._wrong("the name of a search parameter")
+        at = self._at + 1
         self._at += len(name)
         bracket = self._text.startswith("[", self._at)
-        return Link(name, self._closed("]") if bracket and self._taken("[") else None)
+        return Link(name, self._closed("]") if bracket and self._taken("[") else None, at)
 
     def _value(self) -> str:
         if quoted := self._peek(_STRING):

@@ -6,19 +6,18 @@ https://hl7.org/fhir/R4/search_filter.html
     given eq "peter" or family eq "x"           one criterion that one of them holds
     subject[active eq true].name co "pet"       a chain, whose targets meet both
     _has:Observation:patient:code eq x          a reverse chain
+    characteristic[code eq x].value eq y        a composite: `characteristic-value=x$y`
 
-`ne` of a number or date holds when some value differs; of anything else, when there is a value and
-none of them is equal. `ew`, `ss`, `sb`, `in` and `ni` are refused by name where there is nothing
-that could answer them.
+Every refusal names the character where it stands what cannot be. What an operator means is in
+`filter_operators.py`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
 from fhir_server.errors import BadRequest, UnknownParameter
-from fhir_server.search.bound import Bound
-from fhir_server.search.catalog import STORED
 from fhir_server.search.chaining import (
     backward,
     forward,
@@ -27,6 +26,13 @@ from fhir_server.search.chaining import (
     stages_of,
 )
 from fhir_server.search.clause import Clause, shown
+from fhir_server.search.filter_operators import (
+    criteria_of,
+    presence_asked,
+    refused,
+    takes,
+    without_prefix,
+)
 from fhir_server.search.filter_syntax import (
     Both,
     Comparison,
@@ -40,13 +46,29 @@ from fhir_server.search.joining import Criteria, Joining, Stage
 from fhir_server.search.planning import Criterion, Rank, any_of
 from fhir_server.search.query_string import clause_of
 from fhir_server.search.resolving import Deferred, Finder, resolved
-from fhir_server.search.values import string
-from fhir_server.storage.query import AllOf, IntervalIs, Not, Test
+from fhir_server.search.values.escapes import escape
+from fhir_server.storage.query import AllOf, Not, Test
 
+_AT = "at character"
 _HAS = "_has:"
-_RANGES: Final = frozenset({"date", "number", "quantity"})
-_WHOLE: Final = frozenset({"token", "reference", "uri", "composite"})
 _ALWAYS: Final = AllOf(())
+_KEPT: Final[Mapping[str, tuple[str, Sequence[str]]]] = {
+    "_id": ("token", ("eq", "ne", "pr")),
+    "_lastUpdated": (
+        "date",
+        ("eq", "ne", "gt", "lt", "ge", "le", "ap", "sa", "eb", "pr", "po"),
+    ),
+    "_list": ("list of resources", ("eq", "ne")),
+}
+"""Search type and operators of what no element stands behind."""
+_COMPOSED: Final[Mapping[tuple[str, str], tuple[str, Mapping[str, int]]]] = {
+    ("Group", "characteristic"): ("characteristic-value", {"code": 0, "value": 1}),
+}
+"""Names a filter has beside search parameters: the composite, and which part a name in it is.
+
+https://hl7.org/fhir/R4/search_filter.html#params: R4 has no parameters for those of Observation and
+ServiceRequest, and its `relationship` of DocumentReference has its expressions interchanged.
+"""
 
 
 def filtered(type_: str, clause: Clause, joining: Joining) -> Criteria:
@@ -76,28 +98,49 @@ def _alternatives(tree: Filter) -> list[Filter]:
 
 def _of_path(type_: str, path: Sequence[Link], test: Comparison, joining: Joining) -> Criteria:
     """The criteria of a test at the end of a path that begins in a type."""
+    with _placed(path[0].at):
+        if path[0].name.startswith(_HAS):
+            return (_backward(type_, path, test, joining),)
+        if len(path) == 1:
+            return _of_name(type_, path[0].name, test, joining)
+        if (type_, path[0].name) in _COMPOSED:
+            return _composed(type_, path, test, joining)
+        return (_forward(type_, path, test, joining),)
+
+
+def _forward(type_: str, path: Sequence[Link], test: Comparison, joining: Joining) -> Deferred:
     link, *rest = path
-    if link.name.startswith(_HAS):
-        return (_backward(type_, link, rest, test, joining),)
-    if not rest:
-        return _of_name(type_, link.name, test, joining)
     name, _, named = link.name.partition(":")
-    if link.condition is not None and joining.binding.bound(type_, name).type != "reference":
-        raise UnknownParameter(
-            f"{name}[…] is not supported: only what a reference refers to can be filtered so."
-        )
     bound = reference_of(type_, name, joining)
     make = partial(_stage, link.condition, rest, test, joining)
     stages = stages_of(type_, bound, named or None, _first_name(rest[0]), make, joining)
-    return (forward(test.text, bound, stages, joining),)
+    return forward(test.text, bound, stages, joining)
 
 
-def _backward(
-    type_: str, link: Link, rest: Sequence[Link], test: Comparison, joining: Joining
-) -> Deferred:
+def _backward(type_: str, path: Sequence[Link], test: Comparison, joining: Joining) -> Deferred:
+    link, *rest = path
     bound, source, inner = reference_to(type_, link.name, joining)
-    path = [Link(inner, link.condition), *rest]
-    return backward(test.text, type_, bound, _stage(None, path, test, joining, source), joining)
+    behind = [Link(inner, link.condition, link.at), *rest]
+    return backward(test.text, type_, bound, _stage(None, behind, test, joining, source), joining)
+
+
+def _composed(type_: str, path: Sequence[Link], test: Comparison, joining: Joining) -> Criteria:
+    """The criteria of `name[one eq x].other eq y`: both are said of the same place."""
+    code, parts = _COMPOSED[type_, path[0].name]
+    values = dict[int, str]()
+    match path[0].condition:
+        case Comparison((Link(one, None),), "eq" | "re", value) if one in parts:
+            values[parts[one]] = value
+    if len(path) == 2 and test.operator in {"eq", "re"} and path[1].name in parts:
+        values.setdefault(parts[path[1].name], test.value)
+    if len(values) != len(parts):
+        one, other = parts
+        raise UnknownParameter(
+            f"{path[0].name} is asked by its {one} and its {other} together, as in "
+            f"{path[0].name}[{one} eq x].{other} eq y."
+        )
+    both = Comparison((Link(code, None),), "eq", "$".join(values[at] for at in sorted(values)))
+    return criteria_of(type_, joining.binding.bound(type_, code), both, joining)
 
 
 def _stage(
@@ -117,120 +160,47 @@ def _first_name(link: Link) -> str:
 
 def _of_name(type_: str, name: str, test: Comparison, joining: Joining) -> Criteria:
     """The criteria of a test of one parameter."""
-    if name in STORED:
-        return _of_stored(type_, name, test, joining)
-    if name == "_list" and test.operator == "eq":
-        return joining.binding.criteria(type_, clause_of(name, (test.value,)), joining)
-    bound = joining.binding.bound(type_, name)
-    make = _OPERATIONS[test.operator].get(bound.type)
-    if make is None:
-        can = [operator for operator, by_type in _OPERATIONS.items() if bound.type in by_type]
+    if name in _KEPT:
+        return _of_kept(type_, name, test, joining)
+    if ":" in name:
         raise UnknownParameter(
-            f"Not supported: {shown(test.text)!r}. {name} is a {bound.type}, and takes "
-            f"{', '.join(can) or 'no operator'}."
+            f"{shown(name)} has a modifier, which a filter has none of; operators say what is "
+            "meant, as in `name co x` or `birthdate pr false`."
         )
-    return make(type_, bound, test, joining)
+    bound = joining.binding.bound(type_, name)
+    place = test.value_at if takes(bound, test) else test.operator_at
+    with _placed(place):
+        return criteria_of(type_, bound, test, joining)
 
 
-def _of_stored(type_: str, name: str, test: Comparison, joining: Joining) -> Criteria:
-    """A test of `_id` or `_lastUpdated`, which every resource has."""
+def _of_kept(type_: str, name: str, test: Comparison, joining: Joining) -> Criteria:
+    """A test of what has no element: `_id`, `_lastUpdated` or `_list`."""
+    kind, operators = _KEPT[name]
     operator, value = test.operator, test.value
-    dated = name == "_lastUpdated"
-    if operator == "pr":
-        always = Criterion(name, _ALWAYS, Rank.CATEGORY)
-        return (always,) if _is_true(test) else (_changed(name, _negation, (always,)),)
-    if operator == "po" and dated:
-        operator = "eq"  # a moment overlaps what contains it
-    if operator == "eq" or (dated and operator in {"ne", "gt", "lt", "ge", "le", "ap", "sa", "eb"}):
-        asked = operator + value if dated else value
-        return joining.binding.criteria(type_, clause_of(name, (asked,)), joining)
-    if operator == "ne":
-        equal = joining.binding.criteria(type_, clause_of(name, (value,)), joining)
-        return (_changed(name, _negation, equal),)
-    raise UnknownParameter(f"Not supported: {shown(test.text)!r}.")
+    if operator not in operators:
+        with _placed(test.operator_at):
+            raise refused(name, kind, test, operators)
+    with _placed(test.value_at):
+        if operator == "pr":
+            always = (Criterion(name, _ALWAYS, Rank.CATEGORY),)
+            return always if presence_asked(value) else (_changed(name, _negation, always),)
+        if kind != "date":
+            found = joining.binding.criteria(type_, clause_of(name, (escape(value),)), joining)
+            return found if operator == "eq" else (_changed(name, _negation, found),)
+        without_prefix(value)
+        prefix = "eq" if operator == "po" else operator  # a moment overlaps what contains it
+        return joining.binding.criteria(type_, clause_of(name, (prefix + value,)), joining)
 
 
-_Make = Callable[[str, Bound, Comparison, Joining], Criteria]
-
-
-def _plain(_type: str, bound: Bound, test: Comparison, joining: Joining) -> Criteria:
-    return (bound.criterion((test.value,), joining.context),)
-
-
-def _prefixed(_type: str, bound: Bound, test: Comparison, joining: Joining) -> Criteria:
-    return (bound.criterion((test.operator + test.value,), joining.context),)
-
-
-def _equal_text(_type: str, bound: Bound, test: Comparison, _: Joining) -> Criteria:
-    tests = [string.test_whole(place, test.value) for place in bound.places]
-    return (Criterion(bound.code, any_of(tests), Rank.STRING),)
-
-
-def _unequal(
-    equal: _Make, type_: str, bound: Bound, test: Comparison, joining: Joining
-) -> Criteria:
-    different = _changed(bound.code, _negation, equal(type_, bound, test, joining))
-    return (different, bound.missing(("false",)))
-
-
-def _present(_type: str, bound: Bound, test: Comparison, _: Joining) -> Criteria:
-    return (bound.missing(("false" if _is_true(test) else "true",)),)
-
-
-def _overlapping(_type: str, bound: Bound, test: Comparison, joining: Joining) -> Criteria:
-    """One and the same period begins before the value's end and ends after its beginning."""
-    begins, ends = (
-        bound.criterion((prefix + test.value,), joining.context).test for prefix in ("le", "ge")
-    )
-    match begins, ends:
-        case IntervalIs() as begin, IntervalIs() as end:
-            both = IntervalIs(begin.key, begin.low, end.high)
-            return (Criterion(bound.code, both, bound.rank, main_date=bound.main_date),)
-    raise UnknownParameter(f"Not supported: {shown(test.text)!r}.")
-
-
-def _modified(
-    modifier: str, type_: str, bound: Bound, test: Comparison, joining: Joining
-) -> Criteria:
-    clause = clause_of(f"{bound.code}:{modifier}", (test.value,))
-    return joining.binding.criteria(type_, clause, joining)
-
-
-def _each(types: frozenset[str], make: _Make) -> dict[str, _Make]:
-    return dict.fromkeys(types, make)
-
-
-_OPERATIONS: Final[Mapping[str, Mapping[str, _Make]]] = {
-    "eq": {
-        **_each(_RANGES, _prefixed),
-        **_each(_WHOLE, _plain),
-        "string": _equal_text,
-    },
-    "ne": {
-        **_each(_RANGES, _prefixed),
-        **_each(_WHOLE, partial(_unequal, _plain)),
-        "string": partial(_unequal, _equal_text),
-    },
-    "co": {"string": partial(_modified, "contains")},
-    "sw": {"string": _plain},
-    "ew": {},
-    **{operator: _each(_RANGES, _prefixed) for operator in ("gt", "lt", "ge", "le", "ap")},
-    **{operator: _each(_RANGES, _prefixed) for operator in ("sa", "eb")},
-    "pr": _each(_RANGES | _WHOLE | {"string"}, _present),
-    "po": {"date": _overlapping},
-    "ss": {"token": partial(_modified, "below")},
-    "sb": {"token": partial(_modified, "above")},
-    "in": {"token": partial(_modified, "in")},
-    "ni": {"token": partial(_modified, "not-in")},
-    "re": {"reference": _plain},
-}
-"""By operator and search type."""
-
-
-def _is_true(test: Comparison) -> bool:
-    if test.value not in {"true", "false"}:
-        raise BadRequest(f"pr is followed by true or false, not by {shown(test.value)!r}.")
-    return test.value == "true"
+@contextmanager
+def _placed(at: int) -> Iterator[None]:
+    """What is refused meanwhile is refused at this character, unless it knows a nearer one."""
+    try:
+        yield
+    except BadRequest as error:
+        if error.message.startswith(_AT):
+            raise
+        raise type(error)(f"{_AT} {at}: {error.message}") from None
 
 
 _Change = Callable[[Sequence[Criterion]], Test]

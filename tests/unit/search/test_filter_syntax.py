@@ -4,6 +4,7 @@ import pytest
 
 from fhir_server.errors import BadRequest, TooCostly
 from fhir_server.search.filter_syntax import (
+    LONGEST,
     MOST_NESTED,
     MOST_TESTS,
     OPERATORS,
@@ -53,7 +54,8 @@ TREES: list[tuple[str, Filter]] = [
     ("subject:Patient.name co x",
      Comparison((Link("subject:Patient", None), Link("name", None)), "co", "x")),
     ("related[type eq comp].target pr false",
-     Comparison((Link("related", compared("type", "eq", "comp")), Link("target", None)), "pr", "false")),
+     Comparison((Link("related", compared("type", "eq", "comp")), Link("target", None)),
+                "pr", "false")),
     ("a[b eq 1 or c eq 1].d[not(a eq 1)].e eq 1",
      Comparison((Link("a", Either(B, C)), Link("d", Negated(A)), Link("e", None)), "eq", "1")),
     ("_has:Observation:patient:code eq 1", compared("_has:Observation:patient:code")),
@@ -111,10 +113,36 @@ def test_what_is_no_filter_is_refused_with_its_place(
 def test_a_filter_has_bounds() -> None:
     deep = MOST_NESTED - 1
     assert parse_filter("(" * deep + "a eq 1" + ")" * deep) == A
-    with pytest.raises(TooCostly, match="nested 32 deep"):
+    with pytest.raises(TooCostly, match="at character 32 the filter is nested deeper than 32"):
         parse_filter("(" * MOST_NESTED + "a eq 1" + ")" * MOST_NESTED)
     with pytest.raises(TooCostly, match="nested"):
         parse_filter("a[" * 5000)
     parse_filter(" or ".join(["a eq 1"] * MOST_TESTS))
-    with pytest.raises(TooCostly, match="100 tests"):
+    with pytest.raises(TooCostly, match="over 100 tests"):
         parse_filter(" or ".join(["a eq 1"] * (MOST_TESTS + 1)))
+    long = LONGEST - len("a eq ")
+    assert parse_filter("a eq " + "1" * long) == compared("a", "eq", "1" * long)
+    with pytest.raises(TooCostly, match="may have 16000 characters; this one has 16001"):
+        parse_filter("a eq " + "1" * (long + 1))
+
+
+def test_every_part_knows_its_place() -> None:
+    text = 'not ( subject[ active  eq true].name   co "é x")'
+    tree = parse_filter(text)
+    assert isinstance(tree, Negated)
+    outer = tree.filter
+    assert isinstance(outer, Comparison)
+    first, second = outer.path
+    inner = first.condition
+    assert isinstance(inner, Comparison)
+    places = [
+        (first.at, "subject"),
+        (inner.path[0].at, "active"),
+        (inner.operator_at, "eq"),
+        (inner.value_at, "true"),
+        (second.at, "name"),
+        (outer.operator_at, "co"),
+        (outer.value_at, '"é x"'),
+    ]
+    for at, part in places:
+        assert text[at - 1 :].startswith(part)
