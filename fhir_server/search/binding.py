@@ -16,6 +16,7 @@ from fhir_server.search.bound import Bound
 from fhir_server.search.catalog import STORED, Catalog
 from fhir_server.search.chaining import chained, listed, reverse_chained
 from fhir_server.search.clause import Clause, shown
+from fhir_server.search.filtering import filtered
 from fhir_server.search.joining import Criteria, Joining
 from fhir_server.search.modifiers import criterion_of, modifiers_of, refusal
 from fhir_server.search.parameters import ready_parameter
@@ -26,9 +27,10 @@ from fhir_server.search.stored import stored_criterion
 from fhir_server.search.values.parameter import Context
 from fhir_server.search.values.table import VALUES
 
-_NOT_BUILT = frozenset({"_content", "_filter", "_query", "_text", "_type"})
+_NOT_BUILT = frozenset({"_content", "_query", "_text", "_type"})
 """Parameters of the specification that no element stands behind."""
 _JOINS: Final[Mapping[str, Callable[[str, Clause, Joining], Criteria]]] = {
+    "_filter": filtered,
     "_has": reverse_chained,
     "_list": listed,
 }

@@ -11,12 +11,13 @@ https://hl7.org/fhir/R4/search.html#chaining, https://hl7.org/fhir/R4/search.htm
 What follows a link is a criterion like any other, so chains nest to any depth and mix with `_has`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import partial
 
 from fhir_server.errors import BadRequest, UnknownParameter
 from fhir_server.search.bound import Bound
+from fhir_server.search.catalog import STORED
 from fhir_server.search.clause import Clause, shown
 from fhir_server.search.joining import Criteria, Joining, Stage
 from fhir_server.search.planning import Criterion
@@ -41,27 +42,16 @@ def chained(type_: str, clause: Clause, joining: Joining) -> Criteria:
     """The criterion of `reference.parameter` or `reference:Type.parameter`."""
     bound = reference_of(type_, clause.name, joining)
     inner = clause_of(".".join(clause.chain), clause.values)
-    stages = stages_of(type_, bound, clause.modifier, inner, joining)
-    urls = [(stage, url) for stage in stages if (url := _url_of(stage.type, bound, joining))]
-    return (Deferred(clause.text, partial(_referring, clause.text, bound, stages, urls)),)
+    make = partial(_stage, inner, joining)
+    stages = stages_of(type_, bound, clause.modifier, inner.name, make, joining)
+    return (forward(clause.text, bound, stages, joining),)
 
 
 def reverse_chained(type_: str, clause: Clause, joining: Joining) -> Criteria:
     """The criterion of `_has:Type:reference:parameter`."""
-    _, *parts = clause.text.split(":", 3)
-    if len(parts) != 3 or not all(parts):
-        raise UnknownParameter(f"{_HAS}; {clause.shown} is not.")
-    source, name, rest = parts
-    if source not in joining.binding.types:
-        raise UnknownParameter(f"{_HAS}; {_no_type(source, joining.binding.types)}")
-    bound = reference_of(source, name, joining)
-    targets = targets_of(bound, joining.binding.types)
-    if type_ not in targets:
-        raise UnknownParameter(
-            f"{name} of {source} never refers to {type_}, but to {_listed(targets)}."
-        )
+    bound, source, rest = reference_to(type_, clause.text, joining)
     stage = joining.stage(source, clause_of(rest, clause.values))
-    return (_reverse(clause.text, type_, bound, stage, joining),)
+    return (backward(clause.text, type_, bound, stage, joining),)
 
 
 def listed(type_: str, clause: Clause, joining: Joining) -> Criteria:
@@ -77,11 +67,13 @@ def listed(type_: str, clause: Clause, joining: Joining) -> Criteria:
     ids = tuple(value.removeprefix("List/") for value in clause.values)
     stage = joining.stage("List", Clause("_id", None, (), ids, "_id"))
     item = joining.binding.bound("List", "item")
-    return (_reverse(clause.text, type_, item, stage, joining),)
+    return (backward(clause.text, type_, item, stage, joining),)
 
 
 def reference_of(type_: str, name: str, joining: Joining) -> Bound:
     """A reference parameter; UnknownParameter if it is none."""
+    if name in STORED:
+        raise UnknownParameter(f"{name} is no reference: there is nothing behind it to search by.")
     bound = joining.binding.bound(type_, name)
     if bound.type != "reference":
         raise UnknownParameter(
@@ -91,35 +83,75 @@ def reference_of(type_: str, name: str, joining: Joining) -> Bound:
     return bound
 
 
-def stages_of(
-    type_: str, bound: Bound, named: str | None, inner: Clause, joining: Joining
-) -> tuple[Stage, ...]:
-    """The searches for what a reference may point to: of the type named, or all that can be."""
+def reference_to(type_: str, text: str, joining: Joining) -> tuple[Bound, str, str]:
+    """What `_has:Type:reference:rest` refers back by: the reference to `type_`, Type and rest."""
+    _, *parts = text.split(":", 3)
+    if len(parts) != 3 or not all(parts):
+        raise UnknownParameter(f"{_HAS}; {shown(text)} is not.")
+    source, name, rest = parts
+    if source not in joining.binding.types:
+        raise UnknownParameter(f"{_HAS}; {_no_type(source, joining.binding.types)}")
+    bound = reference_of(source, name, joining)
     targets = targets_of(bound, joining.binding.types)
-    if named is not None:
-        if named not in targets:
-            raise UnknownParameter(
-                f"{bound.code} of {type_} refers to {_listed(targets)}, not to {shown(named)}."
-            )
-        return (joining.stage(named, inner),)
-    if len(targets) == 1:
-        return (joining.stage(targets[0], inner),)
+    if type_ not in targets:
+        raise UnknownParameter(
+            f"{name} of {source} never refers to {type_}, but to {_listed(targets)}."
+        )
+    return bound, source, rest
+
+
+def stages_of(
+    type_: str,
+    bound: Bound,
+    named: str | None,
+    wanted: str,
+    make: Callable[[str], Stage],
+    joining: Joining,
+) -> tuple[Stage, ...]:
+    """The searches for what a reference may point to: of the type named, or all that can be.
+
+    `make` makes that of a type; `wanted` is the first parameter it asks for.
+    """
+    targets = targets_of(bound, joining.binding.types)
+    if named is not None and named not in targets:
+        raise UnknownParameter(
+            f"{bound.code} of {type_} refers to {_listed(targets)}, not to {shown(named)}."
+        )
+    if named is not None or len(targets) == 1:
+        return (make(named or targets[0]),)
     stages, refusals = [], []
     for target in targets:
-        if not joining.binding.knows(target, inner.name):
-            continue
-        try:
-            stages.append(joining.stage(target, inner))
-        except UnknownParameter as refusal:
-            refusals.append(refusal)
+        if joining.binding.knows(target, wanted):
+            try:
+                stages.append(make(target))
+            except UnknownParameter as refusal:
+                refusals.append(refusal)
     if stages:
         return tuple(stages)
-    if refusals:
-        raise refusals[0]
-    raise UnknownParameter(
-        f"{bound.code} of {type_} refers to {_listed(targets)}, and none of them has a search "
-        f"parameter {shown(inner.name)!r}."
+    raise (
+        refusals[0]
+        if refusals
+        else UnknownParameter(
+            f"{bound.code} of {type_} refers to {_listed(targets)}, and none of them has a search "
+            f"parameter {shown(wanted)!r}."
+        )
     )
+
+
+def forward(code: str, bound: Bound, stages: Sequence[Stage], joining: Joining) -> Deferred:
+    """The criterion that a reference refers to a match of one of the stages."""
+    urls = [(stage, url) for stage in stages if (url := _url_of(stage.type, bound, joining))]
+    return Deferred(code, partial(_referring, code, bound, stages, urls))
+
+
+def backward(code: str, type_: str, bound: Bound, stage: Stage, joining: Joining) -> Deferred:
+    """The criterion of `type_` that a match of the stage refers to it."""
+    url = _url_of(type_, bound, joining)
+    return Deferred(code, partial(_referred_to, code, type_, url, stage, ranges_to(bound, type_)))
+
+
+def _stage(clause: Clause, joining: Joining, type_: str) -> Stage:
+    return joining.stage(type_, clause)
 
 
 def _url_of(type_: str, bound: Bound, joining: Joining) -> Bound | None:
@@ -141,11 +173,6 @@ async def _referring(
     for stage, url in urls:
         named += await stage.keys(finder, urls_of(url))
     return referring(code, bound, ids, named)
-
-
-def _reverse(code: str, type_: str, bound: Bound, stage: Stage, joining: Joining) -> Deferred:
-    url = _url_of(type_, bound, joining)
-    return Deferred(code, partial(_referred_to, code, type_, url, stage, ranges_to(bound, type_)))
 
 
 async def _referred_to(

@@ -120,7 +120,7 @@ class Joining:
 
     def stage(self, type_: str, clause: Clause) -> Stage:
         """The search of a type by one clause; TooCostly beyond MOST_LINKS and MOST_STAGES."""
-        with self._deeper():
+        with self.deeper():
             criteria = self.binding.criteria(type_, clause, self)
         return self.stage_of(type_, criteria, f"{type_}?{clause.text}={','.join(clause.values)}")
 
@@ -135,7 +135,8 @@ class Joining:
         return Stage(self.binding.scheme(type_), criteria, asked, self._most)
 
     @contextmanager
-    def _deeper(self) -> Iterator[None]:
+    def deeper(self) -> Iterator[None]:
+        """While the criteria of a stage are bound; TooCostly beyond MOST_LINKS."""
         self._depth += 1
         if self._depth > MOST_LINKS:
             raise TooCostly(f"More than {MOST_LINKS} joins in one another are not followed.")

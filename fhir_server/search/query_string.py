@@ -36,6 +36,8 @@ CONTROLS = frozenset(
 FILTER = "_filter"
 """Its value is a language of its own, in which a comma is nothing special."""
 
+_FILTERED = re.compile(rf"(?:\A|[.:]){FILTER}\Z")
+"""A filter, of what is searched or of what a chain or `_has` leads to."""
 _ITEM = re.compile(r"(?:[^\\,]|\\.)*", re.DOTALL)
 
 
@@ -81,7 +83,7 @@ def clause_of(text: str, values: tuple[str, ...]) -> Clause:
 
 
 def _clause(text: str, value: str, limits: Limits) -> Clause:
-    if text == FILTER:
+    if _FILTERED.search(text):
         return clause_of(text, (value,))
     values = split_values(text, value) if "," in value or "\\" in value else (value,)
     if len(values) > limits.values:

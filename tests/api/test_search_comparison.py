@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.filter_generator import FilterGenerator
 from tests.support.search_comparison import differences, told
 from tests.support.search_data import synthea
 from tests.support.search_features import NOT_YET
@@ -30,6 +31,11 @@ async def loaded(server: Server) -> Loaded:
 @pytest.fixture(scope="module")
 def generator(loaded: Loaded) -> SearchGenerator:
     return SearchGenerator(loaded.brute_force, SEED, BASE)
+
+
+@pytest.fixture(scope="module")
+def filter_generator(loaded: Loaded) -> FilterGenerator:
+    return FilterGenerator(loaded.brute_force, SEED, BASE)
 
 
 async def test_every_parameter_that_has_values_finds_them(
@@ -71,6 +77,23 @@ async def test_random_searches_find_what_brute_force_finds(
     compared, hits, found = await differences(loaded, generator.several(ROUNDS))
     assert found == [], told(found)
     assert hits > compared / 4
+
+
+async def test_every_operator_of_a_filter_finds_what_brute_force_finds(
+    loaded: Loaded, filter_generator: FilterGenerator
+) -> None:
+    urls = list(filter_generator.each_operator())
+    compared, hits, found = await differences(loaded, urls[SEED % 3 :: 3])
+    assert found == [], told(found)
+    assert hits > compared / 2
+
+
+async def test_random_filters_find_what_brute_force_finds(
+    loaded: Loaded, filter_generator: FilterGenerator
+) -> None:
+    compared, hits, found = await differences(loaded, filter_generator.filters(ROUNDS))
+    assert found == [], told(found)
+    assert hits > compared / 3
 
 
 @pytest.mark.parametrize("feature", NOT_YET)

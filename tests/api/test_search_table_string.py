@@ -210,6 +210,7 @@ REFUSED = [
     "Patient?family=,",
     "Patient?family=a,",
     "Patient?family=%20",
+    "Patient?family=a\\",
     "Patient?family:missing=maybe",
     "Patient?family:missing=true,false",
     "Patient?family:not=a",

@@ -7,7 +7,8 @@ server answers what is named here, so that the table can only shrink.
 from collections.abc import Iterator, Mapping
 
 from fhir_server.definitions.registry import Definitions
-from tests.support.brute_force.query import Chain, Has, Name, parse
+from tests.support.brute_force import filters
+from tests.support.brute_force.query import Chain, Has, Name, Plain, parse
 
 NOT_YET: Mapping[str, str] = {
     "token:in": "Patient?gender:in=http://hl7.org/fhir/ValueSet/administrative-gender",
@@ -20,7 +21,6 @@ NOT_YET: Mapping[str, str] = {
     "special": "Location?near=1|1",
     "_text": "Patient?_text=a",
     "_content": "Patient?_content=a",
-    "_filter": "Patient?_filter=name eq a",
     "_contained": "Patient?_contained=both",
 }
 """A search that is refused for it."""
@@ -37,6 +37,10 @@ def used(url: str, definitions: Definitions) -> set[str]:
         for criterion in query.criteria
         for each in _of(query.type, criterion.name, definitions)
     }
+    for criterion in query.criteria:
+        if criterion.name == Plain("_filter"):
+            tree = filters.read(criterion.values[0])
+            found |= {f"token:{modifier}" for modifier in filters.modifiers(tree)}
     for name, value in query.controls:
         plain = name.partition(":")[0]
         found.add(f"{plain}={value}" if plain == "_summary" else plain)

@@ -6,6 +6,9 @@ A stored number is a point, whatever digits it was written with, since searching
 the numeric value". A number searched for with `eq` or `ne` stands for all that round to it: 5.4 is
 [5.35, 5.45). With any other prefix it is exact. (R4 gives 1e2 as [95, 105), which is not what its
 own rule of digits says; here it is [50, 150).)
+
+Beside the point, what a stored number may stand for by its digits is kept as a range of its own,
+for the `co` of `_filter`.
 """
 
 import math
@@ -22,7 +25,7 @@ from fhir_server.search.keys import UNBOUNDED
 from fhir_server.search.values.escapes import unescape, wrong
 from fhir_server.search.values.parameter import Context, Parameter
 from fhir_server.search.values.prefixes import AMOUNT, compare, take_prefix
-from fhir_server.storage.query import Test
+from fhir_server.storage.query import IntervalIs, Test
 from fhir_server.storage.versions import Interval
 
 Bounds = tuple[float, float]
@@ -34,6 +37,8 @@ _WRITTEN = re.compile(r"[+-]?(?:\d{1,50}(?:\.\d{0,50})?|\.\d{1,50})(?:[eE][+-]?\
 ARITHMETIC = Arithmetic(prec=200, Emin=-999_999, Emax=999_999, traps=[])
 """Exact for every number that can be searched for; never raises."""
 
+_IMPLIED = keys.group_number("\0implied")
+"""The group of what numbers stand for by their digits."""
 _TENTH, _HALF = Decimal("0.1"), Decimal("0.5")
 
 
@@ -46,6 +51,13 @@ def test_under(key: int, parameter: Parameter, value: str) -> Test:
     """The same for numbers that are stored under another key, as those of composites are."""
     prefix, number = read_number(parameter, value)
     return compare(prefix, *range_as_floats(prefix, number), key, AMOUNT)
+
+
+def test_implied(parameter: Parameter, value: str) -> Test:
+    """The test that the number is among those that round to a stored one, or within a Range."""
+    _, number = read_number(parameter, value)
+    key, point = keys.interval_key(parameter.indexed, _IMPLIED), as_float(number)
+    return IntervalIs((key, key), (-UNBOUNDED, point), (point, UNBOUNDED))
 
 
 def present(parameter: Parameter) -> Test:
@@ -129,12 +141,14 @@ BOUNDS: Mapping[str, BoundsOf] = {
 
 
 def _index(bounds: BoundsOf, parameter: Indexed) -> Index:
-    key = parameter.number << 32
+    key, implied = keys.interval_key(parameter), keys.interval_key(parameter, _IMPLIED)
 
     def index(element: Any, entries: Entries) -> None:
         found = bounds(element)
         if found is not None:
             entries.intervals.append(Interval(key, *found))
+            meant = range_as_floats("eq", Decimal(element)) if is_number(element) else found
+            entries.intervals.append(Interval(implied, *meant))
 
     return index
 

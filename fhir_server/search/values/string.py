@@ -8,9 +8,13 @@ is a text of its own.
     name=Ann            some text begins so, case, accents and width aside
     name:contains=nn    some text has it anywhere; long texts are cut into pieces that overlap
     name:exact=Anna     some text is just this, to the last accent: a key by its hash
+
+The key of a text ends in a mark that no text holds and that sorts before all that could stand
+there: one says that the text ends, the next that it was cut. So one can also ask for the whole of
+a folded text, for its end, and for its order.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,7 +23,7 @@ from fhir_server.search import keys
 from fhir_server.search.entries import Entries, Index, Indexed, Indexer
 from fhir_server.search.values.escapes import unescape, wrong
 from fhir_server.search.values.parameter import Context, Parameter
-from fhir_server.storage.query import KeyHas, KeyIs, Test
+from fhir_server.storage.query import KeyHas, KeyIn, KeyIs, Test
 from fhir_server.storage.versions import Key
 
 LONGEST = 128
@@ -31,6 +35,10 @@ _FOLDED_AT_ONCE = 64 * LONGEST
 """Code points of a text that are folded at all; what lies further on is not found."""
 _PIECE = "\1"
 """How the key of a piece goes on behind the parameter's mark: no folded text has it."""
+_END = "\2"
+_GOES_ON = "\3"
+_FIRST = " "
+"""No folded text begins with what is less."""
 _EXACT = keys.group("\0exact")
 _REMEMBERED = 1024
 _LONGEST_REMEMBERED = 64
@@ -67,10 +75,41 @@ def test_exact(parameter: Parameter, value: str) -> Test:
 
 def test_contains(parameter: Parameter, value: str) -> Test:
     """The test for `:contains`: some text has the value anywhere, case, accents and width aside."""
+    return KeyHas(parameter.indexed.text, _part_searched(parameter, value))
+
+
+def test_ending(parameter: Parameter, value: str) -> Test:
+    """The test that some text ends with the value, case, accents and width aside."""
+    return KeyHas(parameter.indexed.text, _part_searched(parameter, value) + _END)
+
+
+def test_whole(parameter: Parameter, value: str) -> Test:
+    """The test that some text is the value, case, accents and width aside."""
+    return KeyIs((_whole_key(parameter, value),))
+
+
+def test_order(operator: str, parameter: Parameter, value: str) -> Test:
+    """The test that some text is `gt`, `ge`, `lt` or `le` the value, by folded code points."""
+    key, all_ = _whole_key(parameter, value), keys.text_beginning(parameter.indexed.text)
+    first, past = parameter.indexed.text + _FIRST, key.removesuffix(_END) + _GOES_ON
+    bounds = {
+        "gt": KeyIn(past, str(all_.high)),
+        "ge": KeyIn(key, str(all_.high)),
+        "lt": KeyIn(first, key),
+        "le": KeyIn(first, past),
+    }
+    return bounds[operator]
+
+
+def _whole_key(parameter: Parameter, value: str) -> str:
+    return parameter.indexed.text + text_searched(parameter, value) + _END
+
+
+def _part_searched(parameter: Parameter, value: str) -> str:
     folded = text_searched(parameter, value)
     if len(folded) > _OVERLAP:
         raise wrong(parameter, value, f"at most {_OVERLAP} characters can be looked for anywhere")
-    return KeyHas(parameter.indexed.text, folded)
+    return folded
 
 
 def _exact_key(parameter: Indexed, text: str) -> bytes:
@@ -117,16 +156,23 @@ class _TextKeys(dict[str, tuple[Key, ...]]):
         parameter, folded = self._parameter, folded_text(text)
         found: tuple[Key, ...] = ()
         if folded:
-            found = (parameter.text + folded[:LONGEST], _exact_key(parameter, text))
-        if len(folded) > LONGEST:
-            starts = range(LONGEST - _OVERLAP, len(folded) - _OVERLAP, LONGEST - _OVERLAP)
-            piece = parameter.text + _PIECE
-            found += tuple(piece + folded[at : at + LONGEST] for at in starts)
+            end = "" if len(text) > _FOLDED_AT_ONCE else _END
+            cut = _GOES_ON if len(folded) > LONGEST else end
+            whole = parameter.text + folded[:LONGEST] + cut
+            found = (whole, _exact_key(parameter, text), *_pieces(parameter, folded, end))
         if len(text) <= _LONGEST_REMEMBERED:
             if len(self) >= _REMEMBERED:
                 self.clear()
             self[text] = found
         return found
+
+
+def _pieces(parameter: Indexed, folded: str, end: str) -> Iterator[Key]:
+    """Keys of a long text from its middle on; the last one has the mark of its end."""
+    step, length = LONGEST - _OVERLAP, len(folded)
+    for at in range(step, length - _OVERLAP, step) if length > LONGEST else ():
+        last = end if at + LONGEST >= length else ""
+        yield parameter.text + _PIECE + folded[at : at + LONGEST] + last
 
 
 def folded_text(text: str) -> str:

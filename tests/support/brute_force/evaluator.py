@@ -13,7 +13,7 @@ from typing import Any
 
 from fhir_server.definitions.registry import Definitions
 from fhir_server.definitions.search_parameters import SearchParameter
-from tests.support.brute_force import including, references, sorting
+from tests.support.brute_force import filters, including, references, sorting
 from tests.support.brute_force.dates import Clock
 from tests.support.brute_force.dates import matches as date_matches
 from tests.support.brute_force.elements import Element, Elements
@@ -84,6 +84,16 @@ class BruteForce:
             raise Refused(f"{type_} has no parameter {code}")
         return found
 
+    @property
+    def world(self) -> World:
+        """What is known beside the resources."""
+        return self._world
+
+    def knows(self, resource: Resource, code: str) -> bool:
+        """Whether the type of a resource has a parameter."""
+        known = self.elements.parameter(resource["resourceType"], code) is not None
+        return known or code in _EVERYWHERE
+
     def targets(self, resource: Resource, code: str) -> list[Resource]:
         """Resources, of those that are here, that a reference parameter leads to."""
         parameter = self.parameter(resource["resourceType"], code)
@@ -119,6 +129,8 @@ class BruteForce:
                 return resource["id"] in map(unescape, criterion.values)
             case Plain("_type", ""):
                 return resource["resourceType"] in map(unescape, criterion.values)
+            case Plain("_filter", ""):
+                return filters.holds(filters.read(criterion.values[0]), resource, self)
             case Plain("_list", ""):
                 return any(self._is_listed(resource, id_) for id_ in criterion.values)
             case Plain("_lastUpdated", ""):
@@ -160,16 +172,14 @@ class BruteForce:
 
     def _knows(self, resource: Resource, name: Name) -> bool:
         """Whether the type of a resource has the parameter that a chain goes on with."""
-        if isinstance(name, Has) or name.name in _EVERYWHERE:
-            return True
-        return self.elements.parameter(resource["resourceType"], name.name) is not None
+        return isinstance(name, Has) or self.knows(resource, name.name)
 
     def _meets(self, resource: Resource, name: Plain, values: Sequence[str]) -> bool:
         parameter = self.parameter(resource["resourceType"], name.name)
         if name.modifier == "missing":
             if tuple(values) not in {("true",), ("false",)}:
                 raise Refused(f"{name.name}:missing is true or false")
-            return self._is_missing(resource, parameter) is (values[0] == "true")
+            return self.is_missing(resource, parameter) is (values[0] == "true")
         found = any(self._finds(resource, parameter, name.modifier, value) for value in values)
         return found is not (name.modifier in _NEGATIONS)
 
@@ -186,7 +196,8 @@ class BruteForce:
             return any(_is_near(value, each.value) for each in found)
         return any(element_matches(parameter, modifier, value, each, self._world) for each in found)
 
-    def _is_missing(self, resource: Resource, parameter: SearchParameter) -> bool:
+    def is_missing(self, resource: Resource, parameter: SearchParameter) -> bool:
+        """Whether a resource has nothing that a parameter could find."""
         if parameter.type != "composite":
             found = self.elements.found(resource, parameter)
             return not any(is_present(parameter.type, each, self._world) for each in found)

@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/search.html#Introduction
 """
 
+import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -118,7 +119,7 @@ def _is_control(name: str) -> bool:
 
 
 def _criterion(name: str, value: str) -> Criterion:
-    values = (value,) if name == "_filter" else tuple(split(value, ","))
+    values = (value,) if re.split("[.:]", name)[-1] == "_filter" else tuple(split(value, ","))
     if not all(values):
         raise Refused(f"{name} has an empty value")
     return Criterion(_name(name), values)

@@ -42,7 +42,6 @@ UNKNOWN = [
     ("Patient", "x" * 9000, "Patient has no search parameter 'xxx"),
     ("Patient", "_text", "Not supported yet: _text."),
     ("Patient", "_content", "Not supported yet: _content."),
-    ("Patient", "_filter", "Not supported yet: _filter."),
     ("Location", "near", "Not supported yet: near."),
     ("Patient", "name:text", "name:text. name takes :missing or :exact or :contains."),
     ("Patient", "general-practitioner:Patient", "takes :missing or :identifier."),

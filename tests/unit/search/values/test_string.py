@@ -72,7 +72,7 @@ def test_any_text_is_found_by_itself_in_other_case_and_composition(text: str) ->
 
 def test_long_texts_are_found_by_their_first_128_characters() -> None:
     text = "ab" * 5_000
-    assert len(entries("string", [("string", text)]).keys[0]) == 128 + 6
+    assert len(entries("string", [("string", text)]).keys[0]) == 6 + 128 + 1
     assert finds("string", "ab" * 64, "string", text)
     with pytest.raises(BadRequest, match=r"at most 128 characters"):
         ask("string", "a" * 129)
