@@ -65,7 +65,7 @@ class CodeSystem:
 
 
 def read_code_system(resource: Mapping[str, Any]) -> CodeSystem:
-    """The code system of a CodeSystem resource; what is wrong in it is left out."""
+    """The code system of a CodeSystem resource; NotLoaded says what of it cannot be read."""
     reading = _Reading(_kinds(resource))
     reading.concepts(objects(resource, "concept"), ())
     return CodeSystem(

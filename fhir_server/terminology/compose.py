@@ -66,9 +66,8 @@ async def _selected(
 async def _of_system(
     part: Mapping[str, Any], system: str, definitions: Definitions
 ) -> frozenset[str]:
-    listed = objects(part, "concept")
-    if listed:
-        return frozenset(filter(None, (text(each, "code") for each in listed)))
+    if "concept" in part:
+        return frozenset(filter(None, (text(each, "code") for each in objects(part, "concept"))))
     found = await definitions.code_system(system, text(part, "version"))
     codes = frozenset(found.up) - found.abstract
     for each in objects(part, "filter"):

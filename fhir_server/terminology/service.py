@@ -6,7 +6,8 @@ What is stored on the server comes before what is published with R4, so that a n
 be loaded. An expansion that is whole is taken as it is; else the rules are followed (`compose.py`).
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 from fhir_server.definitions.registry import Definitions
@@ -25,10 +26,10 @@ MOST_SETS: Final = 200
 """How many value sets one may include in all."""
 _MOST_REMEMBERED: Final = 64
 _NO_CODES: Final[Mapping[str, str]] = {
-    "example": "only examples of its codes are here",
-    "fragment": "only a part of its codes is here",
-    "not-present": "its codes are not loaded",
-    "supplement": "it adds to the codes of another and has none of its own",
+    "example": "Only examples of its codes are here.",
+    "fragment": "Only a part of its codes is here.",
+    "not-present": "Its codes are not loaded.",
+    "supplement": "It adds to the codes of another and has none of its own.",
 }
 """Why a code system cannot be asked, by its content."""
 
@@ -152,17 +153,22 @@ class _Inquiry:
         return found
 
     async def code_system(self, url: str, version: str) -> CodeSystem:
+        with _refusing(f"The code system {url} cannot be asked"):
+            found = await self._code_system(url, version)
+        if found is None:
+            what = f"version {version} of the code system {url}" if version else url
+            raise NotLoaded(f"No codes of {what} are loaded here.")
+        return found
+
+    async def _code_system(self, url: str, version: str) -> CodeSystem | None:
+        """The code system, if it is here; NotLoaded when not all of it is."""
         held = await self._library.by_canonical("CodeSystem", url, version)
         stored = self._terminology.held_system(held) if held is not None else None
         if stored is not None and stored.content == "complete":
             return stored
         found = self._terminology.published_system(f"{url}|{version}" if version else url) or stored
-        if found is None:
-            what = f"version {version} of the code system {url}" if version else url
-            raise NotLoaded(f"No codes of {what} are loaded here.")
-        if found.content != "complete":
-            why = _NO_CODES.get(found.content, "it does not say that all of its codes are here")
-            raise NotLoaded(f"The code system {url} cannot be asked: {why}.")
+        if found is not None and found.content != "complete":
+            raise NotLoaded(_NO_CODES.get(found.content, "It does not say that it is complete."))
         return found
 
     async def known_code_system(self, url: str) -> CodeSystem | None:
@@ -196,13 +202,22 @@ class _Inquiry:
         return await self._composed(canonical, rules)
 
     async def _of_resource(self, name: str, value_set: Mapping[str, Any]) -> Codes:
-        codes = codes_of(one(value_set, "expansion")) if "expansion" in value_set else None
-        return codes if codes is not None else await self._composed(name, one(value_set, "compose"))
+        with _refusing(f"The value set {name} cannot be expanded"):
+            codes = codes_of(one(value_set, "expansion")) if "expansion" in value_set else None
+            rules = one(value_set, "compose")
+        return codes if codes is not None else await self._composed(name, rules)
 
     async def _composed(self, name: str, rules: Mapping[str, Any]) -> Codes:
-        if not rules:
-            raise NotLoaded(f"The value set {name} has no rules by which it takes codes.")
-        try:
+        with _refusing(f"The value set {name} cannot be expanded"):
+            if not rules:
+                raise NotLoaded("It has no rules by which it takes codes.")
             return await composed(rules, self)
-        except NotLoaded as error:
-            raise NotLoaded(f"The value set {name} cannot be expanded: {error.message}") from None
+
+
+@contextmanager
+def _refusing(what: str) -> Iterator[None]:
+    """Says in front of a refusal what it is about."""
+    try:
+        yield
+    except NotLoaded as error:
+        raise NotLoaded(f"{what}: {error.message}") from None

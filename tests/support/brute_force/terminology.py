@@ -153,7 +153,7 @@ class Terminology:
             for each in self._resources
             if each["resourceType"] == "CodeSystem" and each.get("url") == system
         ]
-        found = (stored or [self._definitions.by_canonical(system)])[-1]
+        found = stored[-1] if stored else self._definitions.by_canonical(system)
         if found is None or found.get("content") != "complete":
             raise Refused(f"the codes of {system} are not here")
         ahead = list(found.get("concept", ()))
