@@ -45,8 +45,11 @@ MOST_LEVELS: Final = 100
 
 
 def have_above(bound: Bound) -> bool:
-    """Whether a reference may lead into a hierarchy."""
-    return any(type_ in HIERARCHIES for type_ in targets_of(bound, HIERARCHIES))
+    """Whether a reference may lead into a hierarchy; a canonical never does."""
+    types = bound.places[0].types
+    return (not types or "Reference" in types) and any(
+        type_ in HIERARCHIES for type_ in targets_of(bound, HIERARCHIES)
+    )
 
 
 def have_below(bound: Bound) -> bool:
@@ -126,6 +129,7 @@ def _deferred(modifier: str, bound: Bound, values: tuple[str, ...], joining: Joi
     for value in values:
         if modifier == "below" and _is_canonical(bound, value, joining):
             plain += _versions(bound, [value], joining)
+            continue
         for type_, forms in _seeds(bound, value, modifier, joining):
             seeds.setdefault(type_, []).extend(forms)
     walks = [(_hierarchy(type_, asked, joining), forms) for type_, forms in seeds.items()]

@@ -191,7 +191,25 @@ PROFILED = labelled(
         }.items()
     },
 )
+LIBRARIES = labelled(
+    "Library",
+    {
+        label: {
+            "status": "active",
+            "type": {"text": "x"},
+            "relatedArtifact": [{"type": kind, "resource": canonical}],
+        }
+        for label, kind, canonical in (
+            ("on-one", "depends-on", "http://example.org/Library/l|1.2"),
+            ("on-two", "depends-on", "http://example.org/Library/l|2"),
+            ("after", "successor", "http://example.org/Library/l|1.2"),
+        )
+    },
+)
 VERSIONS: list[Row] = [
+    ("Library?depends-on:below=http://example.org/Library/l", "on-one on-two"),
+    ("Library?depends-on:below=http://example.org/Library/l|1", "on-one"),
+    ("Library?successor:below=http://example.org/Library/l|1", "after"),
     (
         f"QuestionnaireResponse?questionnaire:below={Q}",
         "any one one-zero one-one-three two eleven",
@@ -214,6 +232,7 @@ REFUSED: list[tuple[str, str]] = [
     ("Procedure?location:below=Organization/1", "Organization has no :below; Location may"),
     ("QuestionnaireResponse?questionnaire:above=http://example.org/q", "takes :missing or"),
     (f"QuestionnaireResponse?questionnaire:below={Q}|" + ".".join("1" * 17), "at most 16 parts"),
+    ("Library?depends-on:above=http://example.org/Library/l|1", "depends-on takes :missing or"),
     ("Patient?_id:below=1", "_id takes :missing or :not"),
     ("Patient?_lastUpdated:not=2020", "_lastUpdated takes :missing"),
     ("Patient?_id:missing=1", "_id:missing is either true or false"),
@@ -223,7 +242,7 @@ REFUSED: list[tuple[str, str]] = [
 @pytest.fixture(scope="module")
 async def loaded(server: Server) -> Loaded:
     resources = [*LOCATIONS, *ORGANIZATIONS, *STAYS, *SPECIMENS, *PROCEDURES, *GIVEN, *OBSERVED]
-    return await load(server, [*resources, *ANSWERS, *PROFILED])
+    return await load(server, [*resources, *ANSWERS, *PROFILED, *LIBRARIES])
 
 
 @pytest.mark.parametrize("row", BELOW + ABOVE + VERSIONS, ids=lambda row: row[0])

@@ -39,16 +39,15 @@ class Hierarchies:
     ) -> bool:
         """Whether one of the references found is the value, or lies above or below it."""
         elements = list(found)
-        if modifier == "below" and "|" in value:
-            return any(_in_version(unescape(value), each) for each in elements)
+        if modifier == "below" and any(_in_version(unescape(value), each) for each in elements):
+            return True
+        elements = [each for each in elements if each.is_a("Reference")]
+        if not elements:
+            return False
         wanted = set[Place]()
         for type_ in [each for each in parameter.targets if each in _PARENTS]:
             for asked in self._asked(value, type_, parameter):
                 wanted |= self._reached(modifier, asked, type_)
-        if not wanted and modifier == "below" and "canonical" in _types(elements):
-            return any(_in_version(unescape(value), each) for each in elements)
-        if not wanted and not elements:
-            return False
         if not wanted:
             raise Refused(f"{value} is in no hierarchy")
         return any(references.target(each, self._base_url) in wanted for each in elements)
@@ -87,10 +86,6 @@ class Hierarchies:
                 to = references.target(Element(parent, ("Reference",)), self._base_url)
                 if isinstance(to, Remote) or (isinstance(to, Local) and to.type == type_):
                     yield Local(type_, resource["id"]), to
-
-
-def _types(elements: Iterable[Element]) -> set[str]:
-    return {name for each in elements for name in ("canonical", "uri") if each.is_a(name)}
 
 
 def _in_version(asked: str, element: Element) -> bool:
