@@ -7,6 +7,8 @@ https://hl7.org/fhir/R4/valueset-issue-type.html
     │   ├── MalformedContent  400 structure      not JSON, or not a resource
     │   ├── UnknownParameter  400 not-supported  a search parameter nobody defined
     │   ├── InvalidReference  400 invalid        a reference that cannot be followed
+    │   ├── NotLoaded         400 not-supported  terminology that is not here
+    │   ├── UnknownCode       400 code-invalid   a code that its system does not have
     │   └── TooCostly         400 too-costly     right, but more work than allowed
     ├── NotFound              404 not-found
     ├── MethodNotAllowed      405 not-supported
@@ -61,6 +63,14 @@ class UnknownParameter(BadRequest):
 
 class InvalidReference(BadRequest):
     pass
+
+
+class NotLoaded(BadRequest):
+    issue = "not-supported"
+
+
+class UnknownCode(BadRequest):
+    issue = "code-invalid"
 
 
 class TooCostly(BadRequest):

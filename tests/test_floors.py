@@ -25,6 +25,7 @@ FLOORS = (
     ("api",),
     ("interactions",),
     ("search",),
+    ("terminology",),
     ("fhirpath",),
     ("definitions",),
     ("fhir", "storage"),

@@ -18,14 +18,15 @@ from fhir_server.search.chaining import chained, listed, reverse_chained
 from fhir_server.search.clause import Clause, shown
 from fhir_server.search.filtering import filtered
 from fhir_server.search.joining import Criteria, Joining
-from fhir_server.search.modifiers import criterion_of, modifiers_of, refusal
+from fhir_server.search.modifiers import criterion_of, modifiers_of
 from fhir_server.search.parameters import ready_parameter
 from fhir_server.search.planning import Criterion
 from fhir_server.search.resolving import Deferred
 from fhir_server.search.schemes import PATIENT, Scheme, scheme_of
-from fhir_server.search.stored import stored_criterion
+from fhir_server.search.stored import STORED_MODIFIERS, stored_criterion
 from fhir_server.search.values.parameter import Context
 from fhir_server.search.values.table import VALUES
+from fhir_server.terminology.service import Terminology
 
 _NOT_BUILT = frozenset({"_content", "_query", "_text", "_type"})
 """Parameters of the specification that no element stands behind."""
@@ -45,9 +46,12 @@ _LONGEST_REMEMBERED = 200
 class Binder:
     """Binds clauses of any type; what it makes of definitions is kept."""
 
-    def __init__(self, catalog: Catalog, most_joined: int) -> None:
+    def __init__(
+        self, catalog: Catalog, most_joined: int, terminology: Terminology | None = None
+    ) -> None:
         """`most_joined` is how many resources one link of a chain may match."""
         self._catalog = catalog
+        self.terminology = terminology or Terminology(catalog.definitions)
         self._most_joined = most_joined
         self._patients = catalog.definitions.compartment(PATIENT)
         self._schemes: dict[str, Scheme] = {}
@@ -81,7 +85,7 @@ class Binder:
     def modifiers(self, type_: str, code: str) -> Sequence[str]:
         """What a parameter may be followed by, the types of a reference included."""
         if code in STORED:
-            return []
+            return STORED_MODIFIERS[code]
         bound = self.bound(type_, code)
         return [*modifiers_of(bound), *(bound.targets if len(bound.targets) > 1 else ())]
 
@@ -125,10 +129,8 @@ class Binder:
         if clause.chain:
             return chained(type_, clause, joining)
         if clause.name in STORED:
-            if clause.modifier is not None:
-                raise refusal(clause, [])
-            return (stored_criterion(clause.name, clause.values, joining.context),)
-        return (criterion_of(self.bound(type_, clause.name), clause, joining.context),)
+            return (stored_criterion(clause, joining.context),)
+        return (criterion_of(self.bound(type_, clause.name), clause, joining),)
 
     def _remembered(self, type_: str, clause: Clause, context: Context) -> Criteria:
         """The criteria, from memory if they were asked before."""

@@ -78,10 +78,8 @@ class Bound:
 
     def missing(self, values: tuple[str, ...]) -> Criterion:
         """The criterion of `:missing`; BadRequest unless the value is true or false."""
-        if values not in {("true",), ("false",)}:
-            raise BadRequest(f"{self.code}:missing is either true or false.")
         present = any_of([self._present(place) for place in self.places])
-        test = Not(present) if values == ("true",) else present
+        test = Not(present) if truth_of_missing(self.code, values) else present
         return Criterion(f"{self.code}:missing", test, Rank.CATEGORY)
 
     def _present(self, place: Parameter) -> Test:
@@ -118,6 +116,13 @@ class Bound:
         if isinstance(key, bytes) and self.places[0].types == {"code"} and not names_group(key):
             return key[: keys.PREFIX_BYTES] + keys.NONE + key[_AFTER_GROUP:]
         return key
+
+
+def truth_of_missing(code: str, values: tuple[str, ...]) -> bool:
+    """Whether `:missing` asks for what has no value; BadRequest unless it is true or false."""
+    if values not in {("true",), ("false",)}:
+        raise BadRequest(f"{code}:missing is either true or false.")
+    return values == ("true",)
 
 
 def _narrowed(value: str, target: str) -> str | None:

@@ -5,7 +5,10 @@ https://hl7.org/fhir/R4/search.html#Introduction
 Syntax only: whether such a parameter exists is decided in `binding.py`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from fhir_server.errors import UnknownParameter
 
 _LONGEST_ECHO = 80
 
@@ -39,3 +42,11 @@ class Clause:
 def shown(text: str) -> str:
     """Text of a caller's, cut so that a message stays readable."""
     return text if len(text) <= _LONGEST_ECHO else text[:_LONGEST_ECHO] + "…"
+
+
+def refusal(clause: Clause, allowed: Sequence[str]) -> UnknownParameter:
+    """The error for a modifier that a parameter does not take; `allowed` are those it takes."""
+    return UnknownParameter(
+        f"Not supported: {clause.shown}. {clause.name} takes "
+        f"{' or '.join(allowed) or 'no modifier'}."
+    )

@@ -22,6 +22,7 @@ from fhir_server.search.resolving import Deferred, Finder, resolved
 from fhir_server.search.schemes import Scheme
 from fhir_server.search.values.parameter import Context
 from fhir_server.storage.query import IdIs, KeyIn, Plan
+from fhir_server.terminology.service import Terminology
 
 MOST_LINKS: Final = 16
 """How deep joins may nest in one criterion."""
@@ -40,6 +41,11 @@ class Binding(Protocol):
     @property
     def types(self) -> frozenset[str]:
         """Resource types that can be searched."""
+        ...
+
+    @property
+    def terminology(self) -> Terminology:
+        """What value sets and code systems mean."""
         ...
 
     def knows(self, type_: str, name: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from fhir_server.search.planning import Criterion
 from fhir_server.storage.query import Driver, Plan
+from fhir_server.storage.versions import Page
 
 
 class Finder(Protocol):
@@ -20,6 +21,10 @@ class Finder(Protocol):
 
     async def estimate(self, type_: str, driver: Driver | None) -> int:
         """About how many live resources a driver yields, at most 1,000."""
+        ...
+
+    async def find(self, plan: Plan) -> Page:
+        """The matches themselves, at most `plan.limit`."""
         ...
 
     async def find_ids(self, plan: Plan) -> Sequence[str]:

@@ -21,6 +21,8 @@ Asked = tuple[str, str]
 
 _TRIES = 20
 _PREFIXES = ("", "", "eq", "ne", "gt", "ge", "lt", "le", "sa", "eb", "ap")
+_HIERARCHIES = frozenset({"Encounter", "Location", "Organization", "Procedure"})
+"""Types whose resources may be part of one another."""
 _VALUE_SETS = (
     "http://hl7.org/fhir/ValueSet/administrative-gender",
     "http://hl7.org/fhir/ValueSet/observation-status",
@@ -335,6 +337,8 @@ class SearchGenerator:
                 if type_ in parameter.targets:
                     yield "", id_
                     yield type_, self._chance.choice((id_, f"{type_}/{id_}"))
+                    if type_ in _HIERARCHIES:
+                        yield self._chance.choice(("above", "below")), f"{type_}/{id_}"
                 yield "", f"{type_}/{id_}"
                 yield "", f"{self._base_url}/{type_}/{id_}"
             case references.Remote(url, version):

@@ -6,9 +6,9 @@ A reference to this server, however it is written, is one form: the group is the
 the id; the version it may name is left aside. Any other reference is a form of its url.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache, partial
-from typing import Any
+from typing import Any, Final
 
 from fhir_server.fhir.primitives import is_id
 from fhir_server.fhir.reference import Elsewhere, Local, parse
@@ -23,6 +23,10 @@ from fhir_server.storage.query import Test
 URL = keys.group("url")
 """The group of references that are a url and nothing else."""
 _IDENTIFIER = keys.group("identifier")
+_VERSION = keys.group("version")
+"""The group of canonicals with each version that theirs lies below."""
+MOST_VERSION_PARTS: Final = 16
+"""Parts of a version, between dots, by which it is found with `:below`."""
 _REMEMBERED = 1024
 """Texts whose keys are kept for each parameter."""
 
@@ -57,6 +61,16 @@ def test_identifier(parameter: Parameter, value: str) -> Test:
         case [system, text] if text:
             return key_is(parameter.indexed, (_identifier_form(system, text),))
     raise wrong(parameter, value, "write `value` or `system|value`, and `\\|` for a bar inside")
+
+
+def test_below(parameter: Parameter, value: str, base_url: str) -> Test:
+    """The test for `:below` of a canonical: in this version, or in one that goes on behind it."""
+    match parse(unescape(value), base_url):
+        case Elsewhere(url, str() as version):
+            if version.count(".") >= MOST_VERSION_PARTS:
+                raise wrong(parameter, value, f"at most {MOST_VERSION_PARTS} parts are compared")
+            return key_is(parameter.indexed, (_version_form(url, version),))
+    return key_is(parameter.indexed, forms_searched(parameter, value, base_url))
 
 
 def present(parameter: Parameter) -> Test:
@@ -133,8 +147,12 @@ def _reader(base_url: str) -> Callable[[str], tuple[Form, ...]]:
                 return _url_form(url), local_form(type_, url)
             case Elsewhere(url, None):
                 return (_url_form(url),)
-            case Elsewhere(url, version):
-                return (_url_form(f"{url}|{version}"), _url_form(url))
+            case Elsewhere(url, str() as version):
+                return (
+                    _url_form(f"{url}|{version}"),
+                    _url_form(url),
+                    *_version_forms(url, version),
+                )
             case _:
                 return PRESENT
 
@@ -161,6 +179,17 @@ def _identifier(reference: dict[str, Any]) -> Sequence[Form]:
 def _identifier_form(system: str | None, value: str) -> Form:
     """One group for all, so that they cannot be taken for references by themselves."""
     return _IDENTIFIER + keys.value(value if system is None else f"{system}\0{value}")
+
+
+def _version_forms(url: str, version: str) -> Iterator[Form]:
+    """Forms of a version and of those it lies below: 1.2.3 lies below 1.2 and 1."""
+    parts = version.split(".", MOST_VERSION_PARTS)[:MOST_VERSION_PARTS]
+    for count in range(1, len(parts) + 1):
+        yield _version_form(url, ".".join(parts[:count]))
+
+
+def _version_form(url: str, version: str) -> Form:
+    return _VERSION + keys.value(f"{url}|{version}")
 
 
 def _url_form(url: str) -> Form:

@@ -13,7 +13,7 @@ Identifiers and plain strings compare exactly, and share no form with codes.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from fhir_server.search import keys
 from fhir_server.search.values.escapes import split, unescape, wrong
@@ -23,6 +23,8 @@ from fhir_server.search.values.token_forms import (
     FORMS,
     INDEXERS,
     LONGEST_TEXT,
+    base_form,
+    base_of,
     exact_value,
     folded_text,
     folded_value,
@@ -30,6 +32,7 @@ from fhir_server.search.values.token_forms import (
 )
 from fhir_server.storage.query import AnyOf, Test
 
+MIME_TYPES: Final = "urn:ietf:bcp:13"
 SPECIAL_VALUES = "http://terminology.hl7.org/CodeSystem/special-values"
 """The system that booleans imply."""
 
@@ -80,6 +83,56 @@ def test_of_type(parameter: Parameter, value: str) -> Test:
     )
 
 
+def test_concepts(parameter: Parameter, concepts: Sequence[tuple[str, str]]) -> Test:
+    """The test that some code is one of these, each of its system; none holds of no concepts."""
+    forms = [
+        group + folded_value(code)
+        for system, code in concepts
+        for group in _groups(parameter, system)
+    ]
+    return key_is(parameter.indexed, forms) if forms else AnyOf(())
+
+
+def concept_searched(parameter: Parameter, value: str) -> tuple[str, str]:
+    """System and code of `system|code`; the system may be left out where the element implies it."""
+    system, code = _read(parameter, value)
+    meant = parameter.system if system is None else system
+    if not meant or not code:
+        raise wrong(parameter, value, "the system is needed as well, as in `system|code`")
+    return meant, code
+
+
+def holds_mime_types(parameter: Parameter) -> bool:
+    return parameter.system == MIME_TYPES
+
+
+def test_mime_below(parameter: Parameter, value: str) -> Test:
+    """The test for `:below` of a mime type: it is the value, or that with parameters.
+
+    https://hl7.org/fhir/R4/search.html#mimetype
+    """
+    mime_type = _mime_type(parameter, value)
+    found = [keys.ANY + folded_value(mime_type)]
+    if ";" not in mime_type:
+        found.append(base_form(mime_type))
+    return key_is(parameter.indexed, found)
+
+
+def test_mime_above(parameter: Parameter, value: str) -> Test:
+    """The test for `:above` of a mime type: it is the value, or that without parameters."""
+    mime_type = _mime_type(parameter, value)
+    above = mime_type, base_of(mime_type)
+    return key_is(parameter.indexed, [keys.ANY + folded_value(each) for each in above])
+
+
+def _mime_type(parameter: Parameter, value: str) -> str:
+    system, mime_type = concept_searched(parameter, value)
+    type_, _, subtype = base_of(mime_type).partition("/")
+    if system != MIME_TYPES or not type_ or not subtype:
+        raise wrong(parameter, value, "a mime type is needed, such as text/xml")
+    return mime_type
+
+
 def present(parameter: Parameter) -> Test:
     """The test that the parameter has any value."""
     return keys.of_parameter(parameter.indexed)
@@ -120,4 +173,17 @@ def _ways_to_compare(parameter: Parameter) -> Sequence[Any]:
     return (*((folded_value,) if folded else ()), *((exact_value,) if exact else ()))
 
 
-__all__ = ["FORMS", "INDEXERS", "forms_searched", "present", "test", "test_of_type", "test_text"]
+__all__ = [
+    "FORMS",
+    "INDEXERS",
+    "concept_searched",
+    "forms_searched",
+    "holds_mime_types",
+    "present",
+    "test",
+    "test_concepts",
+    "test_mime_above",
+    "test_mime_below",
+    "test_of_type",
+    "test_text",
+]

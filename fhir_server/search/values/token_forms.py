@@ -23,11 +23,23 @@ _REMEMBERED: Final = 1024
 """Codings and texts kept for each parameter."""
 _OF_TYPE: Final = keys.group("\0of-type")
 """The group of identifiers with their type; no system can be called so."""
+_BASE: Final = keys.group("\0base")
+"""The group of mime types with parameters, by what stands before them; likewise."""
 
 
 def of_type_form(system: str, code: str, value: str) -> Form:
     """The form of an identifier's value together with its type."""
     return _OF_TYPE + keys.value(f"{system}\0{code.casefold()}\0{value}")
+
+
+def base_of(mime_type: str) -> str:
+    """A mime type without its parameters."""
+    return mime_type.partition(";")[0].rstrip()
+
+
+def base_form(base: str) -> Form:
+    """The form of a mime type with parameters, by what stands before them."""
+    return _BASE + folded_value(base)
 
 
 def folded_value(code: str) -> bytes:
@@ -94,7 +106,10 @@ def _contact_point(contact: Any) -> Sequence[Form]:
 
 
 def _code(code: Any) -> Sequence[Form]:
-    return _folded_forms("", code) if type(code) is str else ()
+    if type(code) is not str:
+        return ()
+    found = _folded_forms("", code)
+    return (*found, base_form(base_of(code))) if ";" in code else found
 
 
 def _boolean(value: Any) -> Sequence[Form]:

@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/search.html#uri
 They compare exactly, character by character. A canonical is found with and without its version.
 
     url:below=http://a/b      http://a/b and what begins with http://a/b/
+    _profile:below=http://a|1 http://a|1 and what begins with http://a|1.
     url:above=http://a/b/c    http://a/b/c, http://a/b, http://a: with a last slash or without
 """
 
@@ -41,9 +42,15 @@ def test(parameter: Parameter, value: str, _: Context) -> Test:
 
 
 def test_below(parameter: Parameter, value: str) -> Test:
-    """The test for `:below`: some uri is the value, or goes on behind it with a slash."""
+    """The test for `:below`: some uri is the value, or goes on behind it with a slash.
+
+    The version of a canonical goes on with a dot: 1.2 lies below 1.
+    """
     text, uri = parameter.indexed.text, _searched(parameter, value)
-    return AnyOf((KeyIs((text + uri,)), keys.text_beginning(f"{text}{uri.rstrip('/')}/")))
+    inside = [keys.text_beginning(f"{text}{uri.rstrip('/')}/")]
+    if "canonical" in parameter.types and "|" in uri:
+        inside.append(keys.text_beginning(f"{text}{uri}."))
+    return AnyOf((KeyIs((text + uri,)), *inside))
 
 
 def test_above(parameter: Parameter, value: str) -> Test:

@@ -17,6 +17,7 @@ from tests.support.brute_force import filters, including, references, sorting
 from tests.support.brute_force.dates import Clock
 from tests.support.brute_force.dates import matches as date_matches
 from tests.support.brute_force.elements import Element, Elements
+from tests.support.brute_force.hierarchies import Hierarchies
 from tests.support.brute_force.query import (
     Chain,
     Criterion,
@@ -59,11 +60,15 @@ class BruteForce:
         self.elements = elements or Elements(definitions)
         self._updated = updated or {}
         self.by_place = {_place(each): each for each in self.resources}
-        self._world = World(base_url, Terminology(definitions, self.resources), clock or Clock())
+        terminology = Terminology(definitions, self.resources, base_url)
+        self._world = World(base_url, terminology, clock or Clock())
+        self._hierarchies = Hierarchies(self.by_place, base_url)
 
     def matches(self, url: str) -> list[str]:
         """`Type/id` of all matches, sorted as asked for; Refused for what is wrong."""
         query = parse(url)
+        for each in query.criteria if query.type else ():
+            self._require_meaning(query.type, each.name, each.values)
         found = [each for each in self.resources if self._is_match(each, query)]
         return [_place(each) for each in sorting.sort(found, query.controls, self)]
 
@@ -133,6 +138,12 @@ class BruteForce:
                 return filters.holds(filters.read(criterion.values[0]), resource, self)
             case Plain("_list", ""):
                 return any(self._is_listed(resource, id_) for id_ in criterion.values)
+            case Plain("_lastUpdated" | "_id", "missing"):
+                if tuple(criterion.values) not in {("true",), ("false",)}:
+                    raise Refused(f"{name.name}:missing is true or false")
+                return criterion.values == ("false",)
+            case Plain("_lastUpdated", modifier) if modifier:
+                raise Refused("_lastUpdated takes no other modifier")
             case Plain("_lastUpdated", ""):
                 updated = Element(self.updated(resource), ("instant",))
                 clock = self._world.clock
@@ -145,6 +156,23 @@ class BruteForce:
         if query.compartment and not self._is_member(resource, *query.compartment):
             return False
         return all(self.holds(resource, each) for each in query.criteria)
+
+    def _require_meaning(self, type_: str, name: Name, values: Sequence[str]) -> None:
+        """Refused when what a value means cannot be told, even if nobody is asked for it."""
+        match name:
+            case Has(of, _, rest):
+                self._require_meaning(of, rest, values)
+            case Chain(code, of, rest):
+                parameter = self.elements.parameter(type_, code)
+                targets = [of] if of else parameter.targets if parameter else ()
+                for each in targets:
+                    if self._knows({"resourceType": each}, rest):
+                        self._require_meaning(each, rest, values)
+            case Plain(code, "in" | "not-in" | "below" | "above" as modifier):
+                parameter = self.elements.parameter(type_, code)
+                if parameter is not None and parameter.type == "token":
+                    for value in values:
+                        self._world.terminology.require_meaning(modifier, value)
 
     def _is_member(self, resource: Resource, of: str, id_: str) -> bool:
         compartment = self.definitions.compartment(of)
@@ -192,6 +220,8 @@ class BruteForce:
             tuples = self.elements.tuples(resource, parameter)
             return any(tuple_matches(parameter, value, each, self._world) for each in tuples)
         found = self.elements.found(resource, parameter)
+        if parameter.type == "reference" and modifier in {"above", "below"}:
+            return self._hierarchies.matches(modifier, value, parameter, found)
         if parameter.type == "special":
             return any(_is_near(value, each.value) for each in found)
         return any(element_matches(parameter, modifier, value, each, self._world) for each in found)

@@ -17,6 +17,8 @@ def below(value: str, element: Element) -> bool:
     """What begins with the value, at a boundary of path segments."""
     asked = unescape(value)
     inside = f"{asked.rstrip('/')}/"
+    if element.is_a("canonical") and "|" in asked and str(element.value).startswith(f"{asked}."):
+        return True
     return any(uri == asked or uri.startswith(inside) for uri in _written(element))
 
 

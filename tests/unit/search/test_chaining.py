@@ -13,6 +13,7 @@ from fhir_server.search.query_string import Limits
 from fhir_server.search.searching import Searching
 from fhir_server.search.values.reference import local_form
 from fhir_server.storage.query import Driver, DriverIs, IdIs, KeyIs, Plan
+from fhir_server.storage.versions import Page
 
 CATALOG = Catalog(load_definitions())
 SEARCHING = Searching(
@@ -98,6 +99,9 @@ class Found:
 
     async def estimate(self, _type: str, _driver: Driver | None) -> int:
         return 500
+
+    async def find(self, plan: Plan) -> Page:
+        raise AssertionError(f"nothing but ids and keys is looked for, yet asked for {plan}")
 
     async def find_ids(self, plan: Plan) -> Sequence[str]:
         self.asked.append(plan)

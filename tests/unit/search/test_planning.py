@@ -27,7 +27,7 @@ from fhir_server.storage.query import (
     Test,
     UpdatedIn,
 )
-from fhir_server.storage.versions import EARLIEST, LATEST, Version
+from fhir_server.storage.versions import EARLIEST, LATEST, Page, Version
 from tests.support.oracle import Row, holds
 from tests.support.searching import plain_criteria
 
@@ -244,6 +244,9 @@ class Counts:
     async def estimate(self, type_: str, driver: Driver | None) -> int:
         self.asked += 1
         return self._counts[type(driver)]
+
+    async def find(self, plan: Plan) -> Page:
+        raise AssertionError(f"nothing but ids and keys is looked for, yet asked for {plan}")
 
     async def find_ids(self, plan: Plan) -> Sequence[str]:
         raise AssertionError(f"nothing is deferred, yet asked for {plan}")

@@ -44,11 +44,12 @@ UNKNOWN = [
     ("Patient", "_content", "Not supported yet: _content."),
     ("Location", "near", "Not supported yet: near."),
     ("Patient", "name:text", "name:text. name takes :missing or :exact or :contains."),
-    ("Patient", "general-practitioner:Patient", "takes :missing or :identifier."),
-    ("Patient", "gender:text", "takes :missing or :not."),
-    ("Observation", "code:of-type", "takes :missing or :not or :text."),
+    ("Patient", "general-practitioner:Patient", "takes :missing or :identifier or :b"),
+    ("Patient", "gender:text", "takes :missing or :not or :in or :not-in or :below or :above."),
+    ("Observation", "code:of-type", "takes :missing or :not or :text or :in or :not-in or "),
     ("Observation", "date:not", "date takes :missing."),
-    ("Patient", "_id:missing", "Not supported: _id:missing. _id takes no modifier."),
+    ("Patient", "_id:text", "Not supported: _id:text. _id takes :missing or :not."),
+    ("Patient", "_lastUpdated:not", "_lastUpdated takes :missing."),
     ("Patient", "_contained", "Not supported yet: _contained."),
 ]
 
