@@ -13,6 +13,7 @@ from fhir_server.search.resolving import Deferred, Finder
 from fhir_server.search.schemes import PATIENT, Scheme
 from fhir_server.search.usage import usage_of
 from fhir_server.storage.query import AllOf, Driver, Order, Plan
+from fhir_server.storage.versions import Page
 
 INDEXES: Final[Mapping[Rank, str]] = {
     Rank.ID: "ids",
@@ -148,6 +149,11 @@ class _Watching:
 
     async def estimate(self, type_: str, driver: Driver | None) -> int:
         return await self._finder.estimate(type_, driver)
+
+    async def find(self, plan: Plan) -> Page:
+        found = await self._finder.find(plan)
+        self._steps.append(Step(self._code, plan.type, len(found.versions)))
+        return found
 
     async def find_ids(self, plan: Plan) -> Sequence[str]:
         found = await self._finder.find_ids(plan)

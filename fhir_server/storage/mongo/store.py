@@ -106,6 +106,7 @@ class MongoStore:
         self._ids = TimeOrderedIds(self.clock)
         self._client: Client | None = None
         self._sweeper: asyncio.Task[None] | None = None
+        self._closing = False
         self._running: set[asyncio.Task[None]] = set()
         self._facts = Facts("MongoDB, not open", isolated=False)
 
@@ -131,12 +132,13 @@ class MongoStore:
         except BaseException:
             await client.close()
             raise
-        self._client = client
+        self._client, self._closing = client, False
         self._sweeper = asyncio.create_task(self._sweep())
 
     async def close(self) -> None:
         if self._client is None or self._sweeper is None:
             return
+        self._closing = True  # the driver may let a cancellation go under
         self._sweeper.cancel()
         await asyncio.gather(*self._running, self._sweeper, return_exceptions=True)
         await self._client.close()
@@ -363,7 +365,7 @@ class MongoStore:
         await self._contents.sweep()
 
     async def _sweep(self) -> None:
-        while True:
+        while not self._closing:
             await asyncio.sleep(_SWEEP_SECONDS)
             for duty in (self._recover, self._forget_expired):
                 try:

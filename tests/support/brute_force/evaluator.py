@@ -138,17 +138,20 @@ class BruteForce:
                 return filters.holds(filters.read(criterion.values[0]), resource, self)
             case Plain("_list", ""):
                 return any(self._is_listed(resource, id_) for id_ in criterion.values)
-            case Plain("_lastUpdated" | "_id", "missing"):
-                if tuple(criterion.values) not in {("true",), ("false",)}:
-                    raise Refused(f"{name.name}:missing is true or false")
-                return criterion.values == ("false",)
-            case Plain("_lastUpdated", modifier) if modifier:
-                raise Refused("_lastUpdated takes no other modifier")
-            case Plain("_lastUpdated", ""):
-                updated = Element(self.updated(resource), ("instant",))
-                clock = self._world.clock
-                return any(date_matches(value, updated, clock) for value in criterion.values)
+            case Plain("_id", "missing"):
+                return _is_absent(criterion)
+            case Plain("_lastUpdated", modifier):
+                return self._was_updated(resource, modifier, criterion)
         return self._meets(resource, name, criterion.values)
+
+    def _was_updated(self, resource: Resource, modifier: str, criterion: Criterion) -> bool:
+        if modifier == "missing":
+            return _is_absent(criterion)
+        if modifier:
+            raise Refused("_lastUpdated takes no other modifier")
+        updated = Element(self.updated(resource), ("instant",))
+        clock = self._world.clock
+        return any(date_matches(value, updated, clock) for value in criterion.values)
 
     def _is_match(self, resource: Resource, query: Query) -> bool:
         if query.type and resource["resourceType"] != query.type:
@@ -255,3 +258,10 @@ def _is_near(value: str, position: Mapping[str, Any]) -> bool:
     half = math.sin((there[0] - here[0]) / 2) ** 2
     half += math.cos(here[0]) * math.cos(there[0]) * math.sin((there[1] - here[1]) / 2) ** 2
     return 2 * _EARTH * math.asin(math.sqrt(half)) <= distance * unit
+
+
+def _is_absent(criterion: Criterion) -> bool:
+    """`:missing` of what every resource has."""
+    if tuple(criterion.values) not in {("true",), ("false",)}:
+        raise Refused(":missing is true or false")
+    return criterion.values == ("false",)

@@ -10,6 +10,7 @@ from fhir_server.search.explaining import explain, narrowing
 from fhir_server.search.planning import OLDEST_FIRST, Criterion
 from fhir_server.search.resolving import Deferred, Finder
 from fhir_server.storage.query import Driver, Plan
+from fhir_server.storage.versions import Page
 
 pytestmark = pytest.mark.anyio
 
@@ -19,6 +20,9 @@ class Finding:
 
     async def estimate(self, _type: str, _driver: Driver | None) -> int:
         return 5
+
+    async def find(self, _plan: Plan) -> Page:
+        return Page([], None)
 
     async def find_ids(self, _plan: Plan) -> list[str]:
         return ["a", "b"]

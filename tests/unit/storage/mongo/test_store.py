@@ -1,6 +1,7 @@
 """What only the MongoDB store has to be asked: facts, schema, large content, traces."""
 
 import asyncio
+import contextlib
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sized
 from dataclasses import dataclass, field, replace
@@ -224,6 +225,25 @@ async def test_whatever_fails_in_a_sweep_is_logged_and_the_next_one_goes_on(
         ("sweeping failed", "recover", "error")
     }
     assert isinstance(logs[0]["exc_info"], KeyError)
+
+
+async def test_closing_ends_though_a_cancellation_went_under(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As a driver may do that is cancelled at the moment its answer comes."""
+    monkeypatch.setattr("fhir_server.storage.mongo.store._SWEEP_SECONDS", 0.001)
+    sweeping = asyncio.Event()
+
+    async def swallow(_store: MongoStore) -> None:
+        sweeping.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+
+    async with opened(new_address()) as store:
+        monkeypatch.setattr(MongoStore, "_forget_expired", swallow)
+        await sweeping.wait()
+        async with asyncio.timeout(5):
+            await store.close()
 
 
 async def _until(asked: Callable[[], object], *, is_: object = True) -> None:
