@@ -20,11 +20,11 @@ from dataclasses import replace
 from typing import Any
 
 from fhir_server.kit.clock import Clock, SystemClock
-from fhir_server.storage.base import DeadlineExceeded, Facts
+from fhir_server.storage.base import DeadlineExceeded, Facts, StoreError
 from fhir_server.storage.embedded import changes as writes
 from fhir_server.storage.embedded import history, schema
 from fhir_server.storage.embedded.listed import among
-from fhir_server.storage.embedded.packing import keys_between, shared_beginning
+from fhir_server.storage.embedded.packing import askable, keys_between, shared_beginning
 from fhir_server.storage.embedded.pieces import Sql, sql
 from fhir_server.storage.embedded.reading import Readers
 from fhir_server.storage.embedded.render import VERSION_COLUMNS, counted, keys_of, matches
@@ -80,6 +80,9 @@ class EmbeddedStore:
         self._readers = Readers(self.path, self._deadline)
         try:
             self._writer = Writer(self.path, self._types, min(self._deadline, _GUARD_SECONDS))
+        except sqlite3.Error as error:
+            self._readers.close()
+            raise StoreError(f"the store's file cannot be read: {error}") from error
         except BaseException:
             self._readers.close()
             raise
@@ -102,7 +105,7 @@ class EmbeddedStore:
         rows = await self._readers.rows(
             sql(
                 Sql(f"SELECT {VERSION_COLUMNS} FROM resources r WHERE r.y = ? AND ", (y,)),
-                among("r.id", ids),
+                among("r.id", askable(ids)),
             )
         )
         return {row[0]: Version(type_, *row) for row in rows}

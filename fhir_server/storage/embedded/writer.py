@@ -34,7 +34,8 @@ REFUSALS = (Conflict, GuardFailed, DeadlineExceeded)
 QUIET_SECONDS = 0.2
 """Index rows are put off when nobody has asked for so long."""
 
-_MOST_PUT_OFF = 1024
+_MOST_PUT_OFF = 256
+"""More would be no cheaper each, and who creates meanwhile waits until all are indexed."""
 _GROUP = 256
 _GROUP_SECONDS = 0.5
 """A group that takes this long is ended; its other jobs are in the next."""
@@ -49,6 +50,8 @@ _PATIENCE = 0.25
 """Part of a group's time that may be spent on waiting for a larger next one."""
 _MOST_PATIENCE = 0.002
 _TURN_SECONDS = (0.0002, 0.002)
+_LONG_TURN_SECONDS = 0.05
+"""After a turn this long others, who look for theirs at times, must not miss the end of it."""
 
 
 class _Job(NamedTuple):
@@ -76,6 +79,8 @@ class Writer:
         self._idle_seconds = _IDLE_SECONDS
         self._erased = False
         """Whether the log still holds what was erased."""
+        self._erase_at = 0.0
+        """When it goes even though jobs wait."""
         self._under_way = 0
         """How many jobs the last group had, with those that came while it was written."""
         self._patience = 0.0
@@ -126,6 +131,7 @@ class Writer:
             if group:
                 self._carry_out(group)
                 settled = False
+                self._erase_in_time()
             if ended:
                 if self._put_off:
                     self._settle()
@@ -157,13 +163,17 @@ class Writer:
         return True
 
     def _carry_out(self, group: list[_Job]) -> None:
-        began = time.monotonic()
+        began = turn = time.monotonic()
         self._under_way = len(group)
         while group := [job for job in group if not job.future.cancelled()]:
             outcomes = self._write(group)
             done, group = group[: len(outcomes)], group[len(outcomes) :]
             _deliver(done, outcomes)
-        self._patience = min((time.monotonic() - began) * _PATIENCE, _MOST_PATIENCE)
+            now = time.monotonic()
+            if now - turn > _LONG_TURN_SECONDS:
+                time.sleep(2 * _TURN_SECONDS[1])
+            turn = time.monotonic()
+        self._patience = min((turn - began) * _PATIENCE, _MOST_PATIENCE)
         self._under_way += self._jobs.qsize()
 
     def _settle(self) -> bool:
@@ -180,6 +190,15 @@ class Writer:
         longer = min(2 * self._idle_seconds, _LONGEST_IDLE_SECONDS)
         self._idle_seconds = longer if failed else _IDLE_SECONDS
         return not indexing and not failed
+
+    def _erase_in_time(self) -> None:
+        """Where the writer is never idle, what was erased leaves the log all the same."""
+        now = time.monotonic()
+        if not self._erased:
+            self._erase_at = now + _LONGEST_IDLE_SECONDS
+        elif now > self._erase_at:
+            self._empty_log()
+            self._erase_at = now + _IDLE_SECONDS
 
     def _empty_log(self) -> None:
         mode = "TRUNCATE" if self._erased else "PASSIVE"

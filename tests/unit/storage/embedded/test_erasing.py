@@ -55,6 +55,23 @@ async def test_nothing_remains_of_what_was_purged(
     await store.close()
 
 
+async def test_what_was_purged_leaves_the_log_even_when_the_writer_is_never_idle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_IDLE_SECONDS", 60.0)
+    monkeypatch.setattr(writer, "_LONGEST_IDLE_SECONDS", 0.2)
+    path = tmp_path / "store.db"
+    store = EmbeddedStore(str(path))
+    await store.open()
+    await store.commit([_secret(created("a"), 50_000)])
+    assert await store.purge(TYPE, "a")
+    numbers = iter(range(100_000))
+    async with asyncio.timeout(10):
+        while _remains(path):
+            await store.commit([created(f"id-{next(numbers)}")])
+    await store.close()
+
+
 async def test_what_a_reader_kept_in_the_log_is_gone_soon_after_it_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -150,12 +150,15 @@ async def test_a_large_record_is_read_by_a_thread(
 
 
 async def test_a_long_page_of_rather_large_rows_is_left_to_a_thread(
-    store: EmbeddedStore, read_on_the_loop: list[object]
+    tmp_path: Path, read_on_the_loop: list[object]
 ) -> None:
+    store = EmbeddedStore(str(tmp_path / "large.db"))
+    await store.open()
     changes = [created(f"{n}", type_="Large") for n in range(400)]
     await store.commit([Change(replace(each.version, content=LARGE[:120_000])) for each in changes])
     assert len((await store.find(Plan("Large", limit=400))).versions) == 400
     assert LARGE[:100] not in repr(read_on_the_loop).encode()
+    await store.close()
 
 
 async def test_reads_go_on_while_long_queries_take_every_thread(store: EmbeddedStore) -> None:
