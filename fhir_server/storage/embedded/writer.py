@@ -34,15 +34,16 @@ REFUSALS = (Conflict, GuardFailed, DeadlineExceeded)
 QUIET_SECONDS = 0.2
 """Index rows are put off when nobody has asked for so long."""
 
-_MOST_PUT_OFF = 256
-"""More would be no cheaper each, and who creates meanwhile waits until all are indexed."""
+_MOST_PUT_OFF = 512
+"""Fewer cost more each; more are no cheaper, and whoever creates meanwhile waits for all."""
 _GROUP = 256
 _GROUP_SECONDS = 0.5
 """A group that takes this long is ended; its other jobs are in the next."""
 _IDLE_SECONDS = 0.1
 _LONGEST_IDLE_SECONDS = 10.0
 """After some failures to index when idle."""
-_LOG_PAGES = 16_384
+_LOG_PAGES = 8192
+"""Copied into the file at once, while writers wait."""
 _LOG_BYTES = 128 << 20
 _CACHE_KIB = 32_768
 _STEPS = 20_000
