@@ -70,11 +70,25 @@ async def test_setting_anew_sets_when_it_expires(key_value: KeyValue, clock: Set
 
 
 async def test_items_are_in_order_of_key_and_of_one_namespace(key_value: KeyValue) -> None:
-    keys = ["b", "a", "\uffff", "\U0001f600", "é", "A", "aa"]
+    keys = ["b", "a", "\uffff", "\U0001f600", "é", "A", "aa", "a\0", "a\0b", "a\1", "\0"]
     for key in keys:
         assert await key_value.compare_and_set("one", key, None, key.encode())
         assert await key_value.compare_and_set("two", key, None, b"other")
     assert list(await key_value.items("one")) == [(key, key.encode()) for key in sorted(keys)]
+
+
+async def test_a_key_with_a_nul_is_a_key_of_its_own(key_value: KeyValue) -> None:
+    for namespace, key in (("one", "a\0b"), ("one", "a\0c"), ("one\0", "a"), ("one\0b", "a")):
+        assert await key_value.get(namespace, key) is None
+        assert await key_value.compare_and_set(
+            namespace, key, None, repr((namespace, key)).encode()
+        )
+    assert await key_value.get("one", "a") is None
+    assert await key_value.get("one", "a\0b") == b"('one', 'a\\x00b')"
+    assert [key for key, _ in await key_value.items("one")] == ["a\0b", "a\0c"]
+    assert [key for key, _ in await key_value.items("one\0")] == ["a"]
+    assert await key_value.compare_and_set("one", "a\0b", b"('one', 'a\\x00b')", None)
+    assert [key for key, _ in await key_value.items("one")] == ["a\0c"]
 
 
 async def test_of_racing_callers_one_wins(key_value: KeyValue) -> None:

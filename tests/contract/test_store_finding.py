@@ -1,11 +1,14 @@
 """The meaning of plans, one by one; `test_store_plans` tries their combinations at random."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
 from fhir_server.storage.base import Store
 from fhir_server.storage.query import (
+    LONG,
     AllOf,
     AnyOf,
     By,
@@ -13,11 +16,13 @@ from fhir_server.storage.query import (
     DriverIs,
     IdIs,
     IntervalIs,
+    KeyHas,
     KeyIn,
     KeyIs,
     Not,
     Order,
     Plan,
+    Test,
     UpdatedIn,
 )
 from fhir_server.storage.versions import (
@@ -173,6 +178,120 @@ async def test_a_test_may_have_a_thousand_parts(store: Store) -> None:
     assert len(await found(store, Plan(TYPE, None, (AnyOf(many),)))) == 5
     none = tuple(Not(KeyIs((key(at),))) for at in range(1, 1000))
     assert await found(store, Plan(TYPE, None, (AllOf(none),))) == ["id-0"]
+
+
+ALTERNATIVES: dict[str, Callable[[int], Driver]] = {
+    "keys": lambda at: KeyIs((key(at), f"t{at}")),
+    "texts": lambda at: KeyIs((f"t{at}",)),
+    "ids": lambda at: IdIs(frozenset({f"id-{at}"})),
+    "intervals": lambda at: IntervalIs((at, at), (10, 11), (12, 20)),
+    "intervals of several keys": lambda at: IntervalIs((at, at + 1), (11, 30)),
+    "ranges of bytes": lambda at: KeyIn(key(at), key(at + 1)),
+    "ranges of texts": lambda at: KeyIn(f"t{at}", f"t{at}~"),
+    "parts of texts": lambda at: KeyHas("t", str(at)),
+    "moments": lambda at: UpdatedIn(START + at, START + at + 1),
+}
+
+
+@pytest.mark.parametrize("what", ALTERNATIVES)
+async def test_alternatives_find_what_each_finds_however_many_they_are(
+    store: Store, what: str
+) -> None:
+    changes = [
+        created(
+            f"id-{at}",
+            Terms(
+                keys=(key(at), key(at + 500), f"t{at}"),
+                intervals=(Interval(at, 10 + at % 2, 12), Interval(at + 1, 0, 100)),
+            ),
+            at=START + at,
+        )
+        for at in range(1, 30, 3)
+    ]
+    await store.commit(changes)
+    ids = [change.version.id for change in changes]
+    tests = [ALTERNATIVES[what](at) for at in range(300)]
+    each = [set(await store.find_ids(Plan(TYPE, test))) for test in tests[:31]]
+    for size in (2, 8, 9, 70, 300):
+        some = set().union(*each[:size])
+        others = [id_ for id_ in ids if id_ not in some]
+        assert some
+        for drive in (None, KeyIs(tuple(map(key, range(40))))):
+            any_ = AnyOf(tuple(tests[:size]))
+            nots: tuple[Test, ...] = (*map(Not, tests[:size]), AllOf((Not(tests[0]),)))
+            assert set(await found(store, Plan(TYPE, drive, (any_,)))) == some
+            assert await found(store, Plan(TYPE, drive, (Not(any_),))) == others
+            assert await found(store, Plan(TYPE, drive, nots)) == others
+
+
+STRANGE = (
+    *("t:ab", "t:ab\0", "t:ab\0cd", "t:ab\1", "t:ab\1\2", "t:ab\2", "t:ab\3\1"),
+    *("t:ab\x04", "t:ab\t", "t:ab ", "t:ab\0\2"),
+)
+"""Characters that some store may take for an end or write otherwise."""
+
+
+@pytest.mark.parametrize("way", EVERY_WAY)
+async def test_text_with_control_characters_is_text_like_any_other(store: Store, way: str) -> None:
+    await store.commit([created(f"id-{at}", keyed(text)) for at, text in enumerate(STRANGE)])
+
+    def where(holds: Callable[[str], bool]) -> list[str]:
+        return [f"id-{at}" for at, text in enumerate(STRANGE) if holds(text)]
+
+    padding = tuple(f"x{at}" for at in range(70))
+    for text in STRANGE:
+        assert await found(store, asked(KeyIs((text,)), way)) == where(text.__eq__)
+        assert await found(store, asked(KeyIs((text, *padding)), way)) == where(text.__eq__)
+        above = KeyIn(text, "t:ac")
+        assert await found(store, asked(above, way)) == where(lambda each: each >= text)  # noqa: B023  called at once
+        several = (above, *(KeyIn(other, f"{other}a") for other in padding))
+        for alternatives in (several[:2], several):
+            plan = Plan(TYPE, None, (AnyOf(alternatives),))
+            assert await found(store, plan) == where(lambda each: each >= text)  # noqa: B023  called at once
+        part = text[3:]
+        assert await found(store, asked(KeyHas("t:", part), way)) == where(
+            lambda each: part in each[2:]  # noqa: B023  called at once
+        )
+
+
+async def test_no_id_is_taken_for_another_that_is_its_beginning(store: Store) -> None:
+    await store.commit([created("a")])
+    for ids in ({"a\0b"}, {"a\0b", *(f"x{at}" for at in range(100))}):
+        for way in EVERY_WAY:
+            assert await found(store, asked(IdIs(frozenset(ids)), way)) == []
+    many = ["a\0b", *(f"x{at}" for at in range(100))]
+    assert await store.get_many(TYPE, many) == {}
+
+
+async def test_long_copies_of_a_driver_change_no_answer(store: Store) -> None:
+    """Each driver has dates of every length around every border, and copies for the long ones."""
+    driver, copy, other = key(1), key(2), key(3)
+    lengths = (0, LONG - 1, LONG, 5 * LONG)
+    changes = [
+        created(
+            f"id-{start}-{length}",
+            Terms(
+                drivers=(driver, copy) if length >= LONG else (driver,),
+                start=start * LONG,
+                end=start * LONG + length,
+            ),
+        )
+        for start in range(-1, 4)
+        for length in lengths
+    ]
+    await store.commit(changes)
+    windows = [
+        ((low, LATEST), (end, LATEST if low else 4 * LONG))
+        for low in (EARLIEST + 1, 0)
+        for end in (EARLIEST + 1, LONG - 1, LONG, 3 * LONG + 1)
+    ]
+    for drivers, copies in (((driver,), (copy,)), ((driver, other), (copy, key(4)))):
+        for (start, end), order in product(windows, map(Order, By)):
+            plain = Plan(TYPE, DriverIs(drivers, start, end), order=order, limit=20)
+            plan = replace(plain, drive=DriverIs(drivers, start, end, copies))
+            assert await found(store, plan) == await found(store, plain)
+            assert await store.count(plan) == await store.count(plain)
+            assert await store.count(plan, 5) == await store.count(plain, 5)
 
 
 @pytest.mark.parametrize("by", list(By))

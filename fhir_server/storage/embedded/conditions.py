@@ -14,6 +14,8 @@ from typing import cast
 from fhir_server.storage.embedded.listed import (
     SPAN_IN_ROW,
     among,
+    has_some,
+    has_values,
     in_some_bytes,
     in_some_interval,
     in_some_texts,
@@ -105,8 +107,7 @@ def _key_in(test: KeyIn, _: int) -> Sql:
 
 
 def _key_has(test: KeyHas, _: int) -> Sql:
-    low, high, part = stored((*test.range, test.part))
-    return Sql(_TEXT_PART_IN_ROW, (low, high, len(low) + 1, part))
+    return Sql(_TEXT_PART_IN_ROW, has_values(test))
 
 
 def _before(key: bytes) -> bytes:
@@ -221,6 +222,7 @@ _TOGETHER = cast(
         KeyIs: _some_key,
         (KeyIn, bytes): _some_bytes,
         (KeyIn, str): _some_texts,
+        KeyHas: has_some,
         IntervalIs: in_some_interval,
         IdIs: _some_id,
         UpdatedIn: _some_moment,

@@ -19,7 +19,7 @@ class EmbeddedKeyValue:
         self._store = store
 
     async def get(self, namespace: str, key: str) -> bytes | None:
-        row = self._store.row(_GET, (namespace, key, self._store.clock.now()))
+        row = await self._store.point(_GET, (namespace, key, self._store.clock.now()))
         return None if row is None else bytes(row[0])
 
     async def compare_and_set(

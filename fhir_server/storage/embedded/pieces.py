@@ -1,9 +1,12 @@
 """Pieces of SQL, each with the values of its question marks, and how they are joined."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 Value = str | bytes | int
+
+LONG_TEXT: Final = 10_000
+"""From so many characters on, a statement takes long to prepare, and much memory."""
 
 _BRANCHES = 8
 

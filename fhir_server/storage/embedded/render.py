@@ -14,13 +14,13 @@ the memory of its text. So the text of a plan has a bounded length.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import cast
 
 from fhir_server.storage.base import DeadlineExceeded
 from fhir_server.storage.embedded.conditions import conditions, in_interval
 from fhir_server.storage.embedded.listed import among, has_values
 from fhir_server.storage.embedded.packing import askable, stored
-from fhir_server.storage.embedded.pieces import ALWAYS, NEVER, Sql, every, joined, sql
+from fhir_server.storage.embedded.pieces import ALWAYS, LONG_TEXT, NEVER, Sql, every, joined, sql
 from fhir_server.storage.query import (
     LONG,
     By,
@@ -37,9 +37,6 @@ from fhir_server.storage.query import (
 from fhir_server.storage.versions import EARLIEST, LATEST
 
 VERSION_COLUMNS = "r.id, r.number, r.n, r.updated, r.method, r.content"
-
-LONG_TEXT: Final = 10_000
-"""From so many characters on, a statement takes long to prepare, and much memory."""
 
 _LONGEST_TEXT = 4 * LONG_TEXT
 _RUNS = 16

@@ -18,7 +18,6 @@ BUSY_SECONDS = 10.0
 
 _OLDEST = (3, 38)
 """The first that always has JSON functions."""
-_STATEMENTS = 512
 
 _PRAGMAS = """
 PRAGMA synchronous = FULL;
@@ -81,18 +80,18 @@ CREATE INDEX IF NOT EXISTS records_expires ON records (expires) WHERE expires IS
 """
 
 
-def connect(path: str, cache: int = 2048) -> sqlite3.Connection:
+def connect(path: str, cache: int = 2048, statements: int = 128) -> sqlite3.Connection:
     """A connection that commits by itself and may be closed by another thread.
 
-    `cache` is the most memory for its pages, in KiB. StoreError if the file cannot be opened, or
-    is no database.
+    `cache` is the most memory for its pages, in KiB; so many `statements` are kept prepared.
+    StoreError if the file cannot be opened, or is no database.
     """
     try:
         connection = sqlite3.connect(
             path,
             isolation_level=None,
             check_same_thread=False,
-            cached_statements=_STATEMENTS,
+            cached_statements=statements,
             timeout=BUSY_SECONDS,
         )
     except sqlite3.Error as error:
@@ -107,23 +106,33 @@ def connect(path: str, cache: int = 2048) -> sqlite3.Connection:
 
 
 def prepare(path: str) -> None:
-    """Make the file ready: write-ahead logging and all tables; NewerSchema if it is too new."""
+    """Make the file ready: write-ahead logging and all tables.
+
+    NewerSchema if it is too new, StoreError if it cannot be made ready.
+    """
     if sqlite3.sqlite_version_info < _OLDEST:
         raise StoreError(f"SQLite is {sqlite3.sqlite_version}, too old: 3.38 is needed")
-    with closing(connect(path)) as connection:
-        _check_version(connection)
-        _use_write_ahead_log(connection)
-        connection.execute("BEGIN IMMEDIATE")
-        _check_version(connection)
-        for statement in TABLES.split(";"):
-            connection.execute(statement)
-        connection.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (SCHEMA_VERSION,))
-        connection.execute("COMMIT")
+    try:
+        with closing(connect(path)) as connection:
+            _make_ready(connection)
+    except sqlite3.Error as error:
+        raise StoreError(f"the store's file cannot be made ready: {error}") from error
 
 
 def is_busy(error: sqlite3.Error) -> bool:
     """Whether somebody else holds the lock that was wanted."""
     return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _make_ready(connection: sqlite3.Connection) -> None:
+    _check_version(connection)
+    _use_write_ahead_log(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    _check_version(connection)
+    for statement in TABLES.split(";"):
+        connection.execute(statement)
+    connection.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (SCHEMA_VERSION,))
+    connection.execute("COMMIT")
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:

@@ -20,15 +20,15 @@ from dataclasses import replace
 from typing import Any
 
 from fhir_server.kit.clock import Clock, SystemClock
-from fhir_server.storage.base import DeadlineExceeded, Facts
+from fhir_server.storage.base import DeadlineExceeded, Facts, StoreError
 from fhir_server.storage.embedded import changes as writes
 from fhir_server.storage.embedded import history, schema
 from fhir_server.storage.embedded.listed import among
-from fhir_server.storage.embedded.packing import keys_between, shared_beginning
+from fhir_server.storage.embedded.packing import askable, keys_between, shared_beginning
 from fhir_server.storage.embedded.pieces import Sql, sql
 from fhir_server.storage.embedded.reading import Readers
 from fhir_server.storage.embedded.render import VERSION_COLUMNS, counted, keys_of, matches
-from fhir_server.storage.embedded.timed import Row
+from fhir_server.storage.embedded.timed import Deadline, Row
 from fhir_server.storage.embedded.transaction import Transaction
 from fhir_server.storage.embedded.types import TypeNumbers
 from fhir_server.storage.embedded.writer import Writer
@@ -63,18 +63,26 @@ class EmbeddedStore:
         return self._writer
 
     def row(self, statement: str, values: tuple[Any, ...]) -> Row | None:
-        """A point read, for this store and what shares its file."""
+        """A point read of what is small, on the event loop."""
         return self._readers.here.row(statement, values)
+
+    async def point(self, statement: str, values: tuple[Any, ...]) -> Row | None:
+        """A point read, for this store and what shares its file."""
+        return await self._readers.row(statement, values)
 
     async def query(self, statement: Sql) -> Sequence[Row]:
         """Rows of a query under the deadline, for this store and what shares its file."""
         return await self._readers.rows(statement)
 
     async def open(self) -> None:
+        """StoreError when the file is not one of this program's, or cannot be used."""
         schema.prepare(self.path)
         self._readers = Readers(self.path, self._deadline)
         try:
             self._writer = Writer(self.path, self._types, min(self._deadline, _GUARD_SECONDS))
+        except sqlite3.Error as error:
+            self._readers.close()
+            raise StoreError(f"the store's file cannot be read: {error}") from error
         except BaseException:
             self._readers.close()
             raise
@@ -87,7 +95,7 @@ class EmbeddedStore:
         y = self._number(type_)
         if y is None:
             return None
-        row = self._readers.here.row(_GET, (y, id_))
+        row = await self._readers.row(_GET, (y, id_))
         return None if row is None else Version(type_, *row)
 
     async def get_many(self, type_: str, ids: Sequence[str]) -> Mapping[str, Version]:
@@ -97,7 +105,7 @@ class EmbeddedStore:
         rows = await self._readers.rows(
             sql(
                 Sql(f"SELECT {VERSION_COLUMNS} FROM resources r WHERE r.y = ? AND ", (y,)),
-                among("r.id", ids),
+                among("r.id", askable(ids)),
             )
         )
         return {row[0]: Version(type_, *row) for row in rows}
@@ -106,7 +114,7 @@ class EmbeddedStore:
         y = self._number(type_)
         if y is None:
             return None
-        row = self._readers.here.row(_GET_VERSION, (number, y, id_))
+        row = await self._readers.row(_GET_VERSION, (number, y, id_))
         return None if row is None or row[1] is None else Version(type_, id_, number, *row)
 
     async def history(
@@ -161,7 +169,7 @@ class EmbeddedStore:
             return []
         shared = shared_beginning(low, high)
 
-        def gather(cursor: sqlite3.Cursor) -> list[bytes]:
+        def gather(cursor: sqlite3.Cursor, _: Deadline) -> list[bytes]:
             found: set[bytes] = set()
             for (packed,) in cursor:
                 found.update(keys_between(packed, low, high, shared))
@@ -169,8 +177,8 @@ class EmbeddedStore:
                     break
             return sorted(found)[: plan.limit]
 
-        await self._settled()
-        return await self._readers.gathered(keys_of(plan, y), gather)
+        until = await self._settled()
+        return await self._readers.gathered(keys_of(plan, y), gather, until)
 
     async def count(self, plan: Plan, cap: int | None = None) -> tuple[int, bool]:
         y = self._number(plan.type)
@@ -215,11 +223,12 @@ class EmbeddedStore:
 
     async def _matching(self, statement: Sql) -> Sequence[Row]:
         """Rows of a plan."""
-        await self._settled()
-        return await self._readers.rows(statement)
+        until = await self._settled()
+        return await self._readers.rows(statement, until)
 
-    async def _settled(self) -> None:
-        """Wait until the indexes show all that was acknowledged before."""
+    async def _settled(self) -> float:
+        """Wait until the indexes show all that was acknowledged before; when time will be up."""
+        until = time.monotonic() + self._deadline
         self._writer.asked()
         if self._readers.here.row(_PUT_OFF, ()) is not None:
             try:
@@ -227,6 +236,7 @@ class EmbeddedStore:
                     await self._writer.run(_only_index)
             except TimeoutError:
                 raise DeadlineExceeded from None
+        return until
 
     def _number(self, type_: str) -> int | None:
         return self._types.number(self._readers.here.connection, type_)

@@ -12,61 +12,92 @@ from fhir_server.storage.embedded.schema import connect
 
 T = TypeVar("T")
 Row = Sequence[Any]
-Gather = Callable[[sqlite3.Cursor], T]
-"""Makes of rows, as they come, what is wanted of them."""
+
+_AT_ONCE = 8
+"""Rows between two looks at the clock: reading one that is long takes few steps of a query."""
+
+
+class TooLarge(Exception):
+    """A value is larger than a connection may read, or be given."""
 
 
 class Deadline:
-    """A moment of the monotonic clock at which a query ends; sooner when it is cancelled."""
+    """A moment of the monotonic clock at which queries end; sooner when nobody waits any more."""
 
-    def __init__(self, at: float) -> None:
+    def __init__(self, at: float, abandoned: Callable[[], bool] | None = None) -> None:
         self.at = at
+        self._abandoned = abandoned
 
     def cancel(self) -> None:
         self.at = 0.0
 
     @property
     def passed(self) -> bool:
-        return time.monotonic() > self.at
+        return time.monotonic() > self.at or (self._abandoned is not None and self._abandoned())
 
 
-_NEVER = Deadline(math.inf)
+NEVER = Deadline(math.inf)
+
+Gather = Callable[[sqlite3.Cursor, Deadline], T]
+"""Makes of rows, as they come, what is wanted of them; DeadlineExceeded when the time is up."""
+
+
+def all_rows(cursor: sqlite3.Cursor, deadline: Deadline) -> list[Row]:
+    rows = some = cursor.fetchmany(_AT_ONCE)
+    while len(some) == _AT_ONCE:
+        if deadline.passed:
+            raise DeadlineExceeded
+        some = cursor.fetchmany(_AT_ONCE)
+        rows += some
+    return rows
 
 
 class Timed:
     """One connection, used by one thread at a time."""
 
-    def __init__(self, path: str, *, steps: int, cache: int) -> None:
-        """`steps` of SQLite's machine lie between two looks at the clock; `cache` is in KiB."""
-        self.connection = connect(path, cache)
+    def __init__(
+        self,
+        path: str,
+        *,
+        steps: int,
+        cache: int,
+        statements: int = 128,
+        largest: int | None = None,
+    ) -> None:
+        """`steps` of SQLite's machine lie between two looks at the clock.
+
+        `cache` is in KiB; so many `statements` are kept prepared. No value has more bytes than
+        `largest`: to read one takes long, and nothing interrupts it.
+        """
+        self.connection = connect(path, cache, statements)
+        if largest is not None:
+            self.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, largest)
         self.connection.set_progress_handler(self._late, steps)
-        self._deadline = _NEVER
+        self._deadline = NEVER
         self._stopped = False
 
     def rows(self, statement: Sql, deadline: Deadline) -> list[Row]:
         """All rows; DeadlineExceeded when the time is up."""
-        return self.gathered(statement, deadline, sqlite3.Cursor.fetchall)
+        return self.gathered(statement, deadline, all_rows)
 
     def gathered(self, statement: Sql, deadline: Deadline, gather: Gather[T]) -> T:
-        """What is gathered from the rows; DeadlineExceeded when the time is up."""
+        """What is gathered from the rows; DeadlineExceeded when the time is up, or TooLarge."""
         if deadline.passed:
             raise DeadlineExceeded
         self._deadline = deadline
         try:
-            return gather(self.connection.execute(*statement))
+            return gather(self.connection.execute(*statement), deadline)
         except sqlite3.Error as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
-                raise DeadlineExceeded from error
-            raise StoreError(f"the store cannot be read: {error}") from error
+            raise _as_told(error) from error
         finally:
-            self._deadline = _NEVER
+            self._deadline = NEVER
 
     def row(self, statement: str, values: tuple[Any, ...]) -> Row | None:
-        """The only row of a point read, which is over at once."""
+        """The only row of a point read, which is over at once; or TooLarge."""
         try:
             found: Row | None = self.connection.execute(statement, values).fetchone()
         except sqlite3.Error as error:
-            raise StoreError(f"the store cannot be read: {error}") from error
+            raise _as_told(error) from error
         return found
 
     def stop(self) -> None:
@@ -75,3 +106,13 @@ class Timed:
 
     def _late(self) -> bool:
         return self._stopped or self._deadline.passed
+
+
+def _as_told(error: sqlite3.Error) -> Exception:
+    match getattr(error, "sqlite_errorcode", None):
+        case sqlite3.SQLITE_INTERRUPT:
+            return DeadlineExceeded()
+        case sqlite3.SQLITE_TOOBIG:
+            return TooLarge()
+        case _:
+            return StoreError(f"the store cannot be read: {error}")

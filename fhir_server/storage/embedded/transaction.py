@@ -13,7 +13,6 @@ acknowledged (every plan must) first has a transaction take up what was put off.
 # ruff: noqa: S608  all text here is ours and constant; what a caller gives is always a bound value
 
 import sqlite3
-import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import chain
@@ -22,7 +21,7 @@ from typing import Any
 
 from fhir_server.storage.embedded.packing import Packed, lists, rows
 from fhir_server.storage.embedded.pieces import Sql
-from fhir_server.storage.embedded.timed import Deadline, Timed
+from fhir_server.storage.embedded.timed import NEVER, Timed
 from fhir_server.storage.embedded.timed import Row as Found
 from fhir_server.storage.embedded.types import TypeNumbers
 
@@ -39,17 +38,16 @@ _PUT_OFF = (
 class Transaction:
     """Begun by the writer, who also ends it after `finish`."""
 
-    def __init__(
-        self, timed: Timed, types: TypeNumbers, seconds: float, *, puts_off: bool = False
-    ) -> None:
-        """`seconds` is the deadline of a query; whether it `puts_off` index rows is settled now."""
+    def __init__(self, timed: Timed, types: TypeNumbers, *, puts_off: bool = False) -> None:
+        """Whether it `puts_off` index rows is settled now."""
         self.connection = timed.connection
+        self.deadline = NEVER
+        """Of the job under way: for all its queries together."""
         self.erased = False
         """Set by who wants what was deleted out of the log as well, soon. (In the file it is
         overwritten anyway: see the pragmas in `schema`.)"""
         self._timed = timed
         self._types = types
-        self._seconds = seconds
         self._new_types: dict[str, int] = {}
         self._put_off: list[Row] | None = [] if puts_off else None
         self._touched: set[int] = set()
@@ -64,7 +62,7 @@ class Transaction:
     def rows(self, statement: Sql) -> list[Found]:
         """What a query finds after all that was done before; DeadlineExceeded in time."""
         self.flush()
-        return self._timed.rows(statement, Deadline(time.monotonic() + self._seconds))
+        return self._timed.rows(statement, self.deadline)
 
     def known_type(self, name: str) -> int | None:
         return self._new_types.get(name) or self._types.number(self.connection, name)

@@ -2,7 +2,8 @@
 
 Each job checks before it changes anything, so that a refused one leaves no trace and the rest
 of its group goes on. When something unexpected happens the group is rolled back and its jobs
-are tried one by one: only the guilty one fails.
+are tried one by one: only the guilty one fails. A job's checks have one deadline together, and
+jobs that check for long are not kept in one group: nobody else can write meanwhile, in any process.
 
 While nobody asks for anything by its terms, groups that only create put off their index rows, and
 many groups' rows are written together: when the writer is idle, when they are many, or when
@@ -21,7 +22,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from fhir_server.storage.base import Conflict, DeadlineExceeded, GuardFailed, StoreError
 from fhir_server.storage.embedded import schema
-from fhir_server.storage.embedded.timed import Timed
+from fhir_server.storage.embedded.timed import Deadline, Timed
 from fhir_server.storage.embedded.transaction import Transaction
 from fhir_server.storage.embedded.types import TypeNumbers
 
@@ -33,10 +34,16 @@ REFUSALS = (Conflict, GuardFailed, DeadlineExceeded)
 QUIET_SECONDS = 0.2
 """Index rows are put off when nobody has asked for so long."""
 
-_MOST_PUT_OFF = 1024
+_MOST_PUT_OFF = 512
+"""Fewer cost more each; more are no cheaper, and whoever creates meanwhile waits for all."""
 _GROUP = 256
+_GROUP_SECONDS = 0.5
+"""A group that takes this long is ended; its other jobs are in the next."""
 _IDLE_SECONDS = 0.1
-_LOG_PAGES = 16_384
+_LONGEST_IDLE_SECONDS = 10.0
+"""After some failures to index when idle."""
+_LOG_PAGES = 8192
+"""Copied into the file at once, while writers wait."""
 _LOG_BYTES = 128 << 20
 _CACHE_KIB = 32_768
 _STEPS = 20_000
@@ -44,6 +51,8 @@ _PATIENCE = 0.25
 """Part of a group's time that may be spent on waiting for a larger next one."""
 _MOST_PATIENCE = 0.002
 _TURN_SECONDS = (0.0002, 0.002)
+_LONG_TURN_SECONDS = 0.05
+"""After a turn this long others, who look for theirs at times, must not miss the end of it."""
 
 
 class _Job(NamedTuple):
@@ -60,7 +69,7 @@ class _Outcome(NamedTuple):
 
 class Writer:
     def __init__(self, path: str, types: TypeNumbers, seconds: float) -> None:
-        """`seconds` is the deadline of a query that a job makes."""
+        """`seconds` is the deadline of all queries together that a job makes."""
         self._types = types
         self._seconds = seconds
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -68,8 +77,11 @@ class Writer:
         self._put_off = 0
         """How many versions wait to be indexed, as far as this process knows."""
         self._last_asked = 0.0
+        self._idle_seconds = _IDLE_SECONDS
         self._erased = False
         """Whether the log still holds what was erased."""
+        self._erase_at = 0.0
+        """When it goes even though jobs wait."""
         self._under_way = 0
         """How many jobs the last group had, with those that came while it was written."""
         self._patience = 0.0
@@ -98,7 +110,7 @@ class Writer:
 
         Before it begins, all that was acknowledged is indexed, unless it `puts_off` indexing: it
         only creates, or has nothing to do with terms. A caller that is cancelled meanwhile does
-        not learn whether it was done.
+        not learn whether it was done; if it had not begun, it is not.
         """
         if self._closed:
             raise StoreError("the store is closed")
@@ -111,7 +123,7 @@ class Writer:
         settled = not self._put_off
         while True:
             try:
-                first = self._jobs.get(timeout=None if settled else _IDLE_SECONDS)
+                first = self._jobs.get(timeout=None if settled else self._idle_seconds)
             except queue.Empty:
                 settled = self._settle()
                 continue
@@ -120,6 +132,7 @@ class Writer:
             if group:
                 self._carry_out(group)
                 settled = False
+                self._erase_in_time()
             if ended:
                 if self._put_off:
                     self._settle()
@@ -151,33 +164,60 @@ class Writer:
         return True
 
     def _carry_out(self, group: list[_Job]) -> None:
-        began = time.monotonic()
-        outcomes = self._write(group)
-        self._patience = min((time.monotonic() - began) * _PATIENCE, _MOST_PATIENCE)
-        self._under_way = len(group) + self._jobs.qsize()
-        _deliver(group, outcomes)
+        began = turn = time.monotonic()
+        self._under_way = len(group)
+        while group := [job for job in group if not job.future.cancelled()]:
+            outcomes = self._write(group)
+            done, group = group[: len(outcomes)], group[len(outcomes) :]
+            _deliver(done, outcomes)
+            now = time.monotonic()
+            if now - turn > _LONG_TURN_SECONDS:
+                time.sleep(2 * _TURN_SECONDS[1])
+            turn = time.monotonic()
+        self._patience = min((turn - began) * _PATIENCE, _MOST_PATIENCE)
+        self._under_way += self._jobs.qsize()
 
     def _settle(self) -> bool:
-        """Do what can wait until nobody does: index, then empty the log. True when all is done."""
-        if self._put_off:
+        """Do what can wait until nobody does: index, then empty the log. True when all is done.
+
+        Where something is in the way, a reader or a full disk, it is tried again, less and less.
+        """
+        indexing = bool(self._put_off)
+        if indexing:
             self._write([])
-            return False
+        else:
+            self._empty_log()
+        failed = bool(self._put_off) if indexing else self._erased
+        longer = min(2 * self._idle_seconds, _LONGEST_IDLE_SECONDS)
+        self._idle_seconds = longer if failed else _IDLE_SECONDS
+        return not indexing and not failed
+
+    def _erase_in_time(self) -> None:
+        """Where the writer is never idle, what was erased leaves the log all the same."""
+        now = time.monotonic()
+        if not self._erased:
+            self._erase_at = now + _LONGEST_IDLE_SECONDS
+        elif now > self._erase_at:
+            self._empty_log()
+            self._erase_at = now + _IDLE_SECONDS
+
+    def _empty_log(self) -> None:
         mode = "TRUNCATE" if self._erased else "PASSIVE"
         with suppress(sqlite3.Error):
             pragma = self._connection.execute(f"PRAGMA wal_checkpoint({mode})")
             ((busy, *_),) = pragma.fetchall()
             self._erased = self._erased and bool(busy)
-        return True
 
     def _write(self, group: Sequence[_Job]) -> list[_Outcome]:
+        """What came of the first jobs, all of them unless they take long; they are durable."""
         try:
             self._begin()
         except sqlite3.Error as error:
             return [_Outcome(error=_cannot_begin(error))] * len(group)
         try:
             puts_off = self._may_put_off(group)
-            transaction = Transaction(self._timed, self._types, self._seconds, puts_off=puts_off)
-            outcomes = [_attempt(job, transaction) for job in group]
+            transaction = Transaction(self._timed, self._types, puts_off=puts_off)
+            outcomes = self._attempts(group, transaction)
             put_off = transaction.finish()
             self._connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001  whatever it is, it belongs to one of the jobs
@@ -185,10 +225,20 @@ class Writer:
                 self._connection.execute("ROLLBACK")
             if len(group) > 1:
                 return [self._write([job])[0] for job in group]
-            self._put_off = 0
             return [_Outcome(error=_unexpected(error))] * len(group)
         self._put_off = self._put_off + put_off if puts_off else 0
         self._erased = self._erased or transaction.erased
+        return outcomes
+
+    def _attempts(self, group: Sequence[_Job], transaction: Transaction) -> list[_Outcome]:
+        until = time.monotonic() + _GROUP_SECONDS
+        outcomes = []
+        for job in group:
+            now = time.monotonic()
+            if now > until:
+                break
+            transaction.deadline = Deadline(now + self._seconds, job.future.cancelled)
+            outcomes.append(_attempt(job, transaction))
         return outcomes
 
     def _may_put_off(self, group: Sequence[_Job]) -> bool:
@@ -216,6 +266,8 @@ class Writer:
 
 
 def _attempt(job: _Job, transaction: Transaction) -> _Outcome:
+    if job.future.cancelled():
+        return _Outcome()  # to nobody
     try:
         return _Outcome(job.work(transaction))
     except REFUSALS as refusal:

@@ -1,6 +1,8 @@
 """Purging is physical: of content and terms no byte stays in the file or in its log."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,4 +52,42 @@ async def test_nothing_remains_of_what_was_purged(
         while _remains(path):
             await asyncio.sleep(0.01)
     assert len(await store.scan(TYPE)) == 50
+    await store.close()
+
+
+async def test_what_was_purged_leaves_the_log_even_when_the_writer_is_never_idle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_IDLE_SECONDS", 60.0)
+    monkeypatch.setattr(writer, "_LONGEST_IDLE_SECONDS", 0.2)
+    path = tmp_path / "store.db"
+    store = EmbeddedStore(str(path))
+    await store.open()
+    await store.commit([_secret(created("a"), 50_000)])
+    assert await store.purge(TYPE, "a")
+    numbers = iter(range(100_000))
+    async with asyncio.timeout(10):
+        while _remains(path):
+            await store.commit([created(f"id-{next(numbers)}")])
+    await store.close()
+
+
+async def test_what_a_reader_kept_in_the_log_is_gone_soon_after_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_IDLE_SECONDS", 0.01)
+    path = tmp_path / "store.db"
+    store = EmbeddedStore(str(path))
+    await store.open()
+    await store.commit([_secret(created("a"), 10)])
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM resources").fetchall()
+        assert await store.purge(TYPE, "a")
+        await asyncio.sleep(0.1)
+        assert _remains(path)
+        reader.execute("COMMIT")
+        async with asyncio.timeout(5):
+            while _remains(path):
+                await asyncio.sleep(0.01)
     await store.close()

@@ -1,18 +1,26 @@
 """Index rows that are put off: by whom, and who has them written."""
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from fhir_server.storage.base import DeadlineExceeded
 from fhir_server.storage.embedded import EmbeddedKeyValue, EmbeddedStore, writer
+from fhir_server.storage.embedded.pieces import Sql
+from fhir_server.storage.embedded.transaction import Transaction
 from fhir_server.storage.query import Guard, KeyIs, Plan
 from fhir_server.storage.versions import Change
 from tests.support.version_making import TYPE, created, deleted, found, key, keyed, updated
 
 pytestmark = pytest.mark.anyio
 
+FOREVER = Sql(
+    "WITH RECURSIVE a(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM a) SELECT max(i) FROM a"
+)
 BY_KEY = Plan(TYPE, KeyIs((key(1),)))
 FIRST = created("first", keyed(key(1)))
 
@@ -170,3 +178,64 @@ async def test_a_process_whose_rows_another_has_written_stops_putting_off(
     await other.close()
     await store.commit([created("a", keyed(key(1)))])
     assert put_off(store) == 0
+
+
+def _fails(_: Transaction) -> None:
+    raise ValueError("of the caller's own")
+
+
+async def test_after_a_job_that_failed_rows_are_still_written_when_the_writer_is_idle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_IDLE_SECONDS", 0.2)
+    store = EmbeddedStore(str(tmp_path / "other.db"))
+    await store.open()
+    await store.commit([created("a", keyed(key(1)))])
+    with pytest.raises(ValueError, match="own"):
+        await store.writer.run(_fails)
+    assert put_off(store) == 1
+    async with asyncio.timeout(5):
+        while put_off(store):
+            await asyncio.sleep(0.01)
+    await store.close()
+
+
+async def test_indexing_when_idle_is_tried_again_when_it_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_IDLE_SECONDS", 0.1)
+    failures = iter(range(2))
+    finish = Transaction.finish
+
+    def failing_at_first(transaction: Transaction) -> int:
+        if next(failures, None) is not None:
+            raise sqlite3.OperationalError("database or disk is full")
+        return finish(transaction)
+
+    store = EmbeddedStore(str(tmp_path / "other.db"))
+    await store.open()
+    await store.commit([created("a", keyed(key(1)))])
+    monkeypatch.setattr(Transaction, "finish", failing_at_first)
+    async with asyncio.timeout(5):
+        while put_off(store):
+            await asyncio.sleep(0.01)
+    assert next(failures, None) is None
+    await store.close()
+
+
+async def test_waiting_for_the_indexes_and_reading_have_one_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fhir_server.storage.embedded.store.counted", lambda *_: FOREVER)
+    store = EmbeddedStore(str(tmp_path / "other.db"), deadline=0.6)
+    await store.open()
+    await store.commit([created("a", keyed(key(1)))])
+    holds = asyncio.create_task(store.writer.run(lambda _: time.sleep(0.4), puts_off=True))
+    await asyncio.sleep(0.05)
+    began = time.monotonic()
+    with pytest.raises(DeadlineExceeded):
+        await store.count(BY_KEY)
+    assert put_off(store) == 0
+    assert time.monotonic() - began < 0.85
+    await holds
+    await store.close()

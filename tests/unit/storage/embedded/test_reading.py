@@ -6,14 +6,16 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fhir_server.storage.base import DeadlineExceeded
-from fhir_server.storage.embedded import EmbeddedStore
+from fhir_server.storage.embedded import EmbeddedKeyValue, EmbeddedStore, reading
 from fhir_server.storage.embedded.pieces import Sql
 from fhir_server.storage.embedded.timed import Deadline, Timed
-from fhir_server.storage.query import AnyOf, KeyIn, Not, Plan
+from fhir_server.storage.query import AnyOf, KeyIn, KeyIs, Not, Plan
+from fhir_server.storage.versions import Change
 from tests.support.version_making import TYPE, created, key, keyed
 
 pytestmark = pytest.mark.anyio
@@ -92,9 +94,79 @@ async def test_a_query_whose_caller_is_gone_ends_soon(store: EmbeddedStore) -> N
     assert time.monotonic() - began < DEADLINE
 
 
-async def test_reads_go_on_while_long_queries_take_every_thread(store: EmbeddedStore) -> None:
+LARGE = b"x" * (8 << 20)
+
+
+@pytest.fixture
+def read_on_the_loop(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What was read on the event loop so far, in any way."""
+    found: list[object] = []
+    gathered, row = Timed.gathered, Timed.row
+
+    def noting(result: object) -> object:
+        if threading.current_thread() is threading.main_thread():
+            found.append(result)
+        return result
+
+    def gathered_noted(timed: Timed, *of: Any) -> object:
+        return noting(gathered(timed, *of))
+
+    def row_noted(timed: Timed, *of: Any) -> object:
+        return noting(row(timed, *of))
+
+    monkeypatch.setattr(Timed, "gathered", gathered_noted)
+    monkeypatch.setattr(Timed, "row", row_noted)
+    return found
+
+
+async def test_what_is_large_is_read_by_a_thread(
+    store: EmbeddedStore, read_on_the_loop: list[object]
+) -> None:
+    new = created("large", keyed(key(7)), type_="Large")
+    large = Change(replace(new.version, content=LARGE), new.terms)
+    await store.commit([large])
+    updated = replace(large.version, number=2, updated=large.version.updated + 1, method="PUT")
+    await store.commit([Change(updated, new.terms)])
+    assert list((await store.find(Plan("Large", KeyIs((key(7),))))).versions) == [updated]
+    assert list((await store.find(Plan("Large"))).versions) == [updated]
+    assert await store.get("Large", "large") == updated
+    assert await store.get_many("Large", ["large"]) == {"large": updated}
+    assert await store.get_version("Large", "large", 1) == large.version
+    assert list(await store.scan("Large")) == [updated]
+    assert list(await store.history("Large")) == [updated, large.version]
+    assert await store.find_ids(Plan("Large")) == ["large"]
+    assert LARGE[:100] not in repr(read_on_the_loop).encode()
+    assert "large" in repr(read_on_the_loop)
+
+
+async def test_a_large_record_is_read_by_a_thread(
+    store: EmbeddedStore, read_on_the_loop: list[object]
+) -> None:
+    records = EmbeddedKeyValue(store)
+    assert await records.compare_and_set("jobs", "a", None, LARGE[: 1 << 20])
+    assert await records.get("jobs", "a") == LARGE[: 1 << 20]
+    assert await records.items("jobs") == [("a", LARGE[: 1 << 20])]
+    assert LARGE[:100] not in repr(read_on_the_loop).encode()
+
+
+async def test_a_long_page_of_rather_large_rows_is_left_to_a_thread(
+    tmp_path: Path, read_on_the_loop: list[object]
+) -> None:
+    store = EmbeddedStore(str(tmp_path / "large.db"))
+    await store.open()
+    changes = [created(f"{n}", type_="Large") for n in range(400)]
+    await store.commit([Change(replace(each.version, content=LARGE[:120_000])) for each in changes])
+    assert len((await store.find(Plan("Large", limit=400))).versions) == 400
+    assert LARGE[:100] not in repr(read_on_the_loop).encode()
+    await store.close()
+
+
+async def test_reads_go_on_while_long_queries_take_every_thread(
+    store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     queries = [asyncio.create_task(store.query(FOREVER)) for _ in range(8)]
     await asyncio.sleep(0.02)
+    monkeypatch.setattr(reading, "_LOOP_SECONDS", 0.1)  # however busy the machine is
     assert await store.get(TYPE, "id-1") is not None
     assert len((await store.find(Plan(TYPE))).versions) == 50
     results = await asyncio.gather(*queries, return_exceptions=True)

@@ -1,21 +1,26 @@
 """Each shape of plan begins at the index it should, and sorts only where no index has the order."""
 
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from random import Random
 
 import pytest
 
+from fhir_server.storage.base import DeadlineExceeded
 from fhir_server.storage.embedded import history, schema
 from fhir_server.storage.embedded.pieces import Sql
 from fhir_server.storage.embedded.render import VERSION_COLUMNS, counted, matches
 from fhir_server.storage.query import (
+    LONG,
+    AnyOf,
     By,
     Driver,
     DriverIs,
     IdIs,
     IntervalIs,
+    KeyHas,
     KeyIn,
     KeyIs,
     Not,
@@ -142,6 +147,102 @@ def test_counting_by_one_index_looks_at_no_row(connection: sqlite3.Connection) -
     for driver in (CODE, KeyIs(MANY), KeyIn("a", "b"), WINDOW, IntervalIs((1, 1))):
         done = steps(connection, counted(Plan("A", driver), Y, -1))
         assert not any(" r " in step for step in done), done
+
+
+ALTERNATIVES: dict[str, Callable[[int], Driver]] = {
+    "keys": lambda at: KeyIs((key(at), f"t{at}")),
+    "ids": lambda at: IdIs(frozenset({f"id-{at}"})),
+    "intervals": lambda at: IntervalIs((at, at), (at, at + 1)),
+    "intervals of several keys": lambda at: IntervalIs((at, at + 1)),
+    "ranges of bytes": lambda at: KeyIn(key(2 * at), key(2 * at + 1)),
+    "ranges of texts": lambda at: KeyIn(f"t{at:04}", f"t{at:04}z"),
+    "parts of texts": lambda at: KeyHas(f"t{at:04}", "x"),
+    "moments": lambda at: UpdatedIn(2 * at, 2 * at + 1),
+}
+
+
+def any_of(kind: str, size: int) -> AnyOf:
+    """Alternatives of a kind, some of them together in one of their own."""
+    tests = [ALTERNATIVES[kind](at) for at in range(size)]
+    return AnyOf((AnyOf(tuple(tests[:2])), *tests[2:]))
+
+
+@pytest.mark.parametrize("kind", ALTERNATIVES)
+def test_the_text_of_a_statement_does_not_depend_on_how_many_alternatives_there_are(
+    kind: str,
+) -> None:
+    def texts(sizes: range) -> set[str]:
+        plans = [Plan("A", None, (any_of(kind, size),)) for size in sizes]
+        return {matches(plan, Y, "r.id").text for plan in plans}
+
+    assert len(texts(range(100, 3000, 700))) == 1
+    assert len(texts(range(2, 3000, 50))) <= 8
+
+
+@pytest.mark.parametrize(
+    ("kind", "index"),
+    [
+        ("intervals", "SEARCH x USING PRIMARY KEY (y=? AND t>? AND t<?)"),
+        ("intervals of several keys", "SEARCH x USING PRIMARY KEY (y=? AND t>? AND t<?)"),
+        ("ranges of bytes", "SEARCH x USING PRIMARY KEY (y=? AND t>? AND t<?)"),
+        ("ranges of texts", "SEARCH x USING PRIMARY KEY (y=? AND t>? AND t<?)"),
+        ("parts of texts", "SEARCH x USING PRIMARY KEY (y=? AND t>? AND t<?)"),
+        ("keys", "SEARCH x USING PRIMARY KEY (y=? AND t=?)"),
+        ("ids", "SEARCH r USING INDEX resources_id (y=? AND id=?)"),
+    ],
+)
+def test_each_of_many_alternatives_is_sought_in_its_index(
+    connection: sqlite3.Connection, kind: str, index: str
+) -> None:
+    test = any_of(kind, 200)
+    drive = IdIs(frozenset(map(str, range(200)))) if kind == "ids" else None
+    for statement in (
+        matches(Plan("A", drive, (test,)), Y, VERSION_COLUMNS),
+        matches(Plan("A", drive or CODE, (test,)), Y, VERSION_COLUMNS),
+        counted(Plan("A", drive, (test,)), Y, -1),
+    ):
+        done = steps(connection, statement)
+        assert index in done, done
+        assert not any(step.startswith("SCAN r") for step in done), done
+
+
+@pytest.mark.parametrize("kind", ALTERNATIVES)
+def test_ten_times_two_hundred_alternatives_are_prepared_at_once(
+    connection: sqlite3.Connection, kind: str
+) -> None:
+    plan = Plan("A", KeyIs(MANY[:16]), (any_of(kind, 200),) * 10)
+    statement = matches(plan, Y, VERSION_COLUMNS)
+    began = time.perf_counter()
+    connection.execute(f"EXPLAIN {statement.text}", statement.values).fetchall()
+    assert time.perf_counter() - began < 0.2
+
+
+def test_a_plan_too_long_to_be_prepared_in_time_is_not_begun() -> None:
+    for size in (10, 50):
+        tests = (IntervalIs((1, 1)),) * size
+        assert len(matches(Plan("A", KeyIs(MANY[:16]), tests), Y, "r.id").text) < 40_000
+    endless = Plan("A", None, (IntervalIs((1, 1)),) * 10_000)
+    with pytest.raises(DeadlineExceeded):
+        matches(endless, Y, "r.id")
+    with pytest.raises(DeadlineExceeded):
+        counted(endless, Y, -1)
+
+
+@pytest.mark.parametrize("by", list(By))
+@pytest.mark.parametrize("size", [1, 3, 40])
+def test_a_lower_bound_on_the_end_is_one_on_the_start_of_what_is_short(
+    connection: sqlite3.Connection, by: By, size: int
+) -> None:
+    copies = tuple(map(key, range(100, 100 + size)))
+    drive = DriverIs(MANY[:size], (5, LATEST), (LONG * 3, LATEST), copies)
+    plan = Plan("A", drive, (), Order(by))
+    bound = "(y=? AND t=? AND start>? AND start<?)"
+    both = {LONG * 2 + 1, LONG * 2}
+    for statement in (matches(plan, Y, "r.id"), counted(plan, Y, -1)):
+        assert both < set(statement.values)
+        done = steps(connection, statement)
+        assert any(bound in step for step in done), done
+        assert not any("(y=? AND t=?)" in step for step in done), done
 
 
 def test_the_text_of_a_statement_does_not_depend_on_its_values() -> None:

@@ -2,16 +2,19 @@
 
 import asyncio
 import sqlite3
+import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from fhir_server.storage.base import Conflict, StoreError
-from fhir_server.storage.embedded import EmbeddedStore
+from fhir_server.storage.base import Conflict, DeadlineExceeded, StoreError
+from fhir_server.storage.embedded import EmbeddedStore, writer
 from fhir_server.storage.embedded.transaction import Transaction
-from fhir_server.storage.query import KeyIs, Plan
+from fhir_server.storage.query import AnyOf, Guard, IntervalIs, KeyIs, Not, Plan
+from fhir_server.storage.versions import Interval, Terms
 from tests.support.version_making import TYPE, created, found, key, keyed
 
 pytestmark = pytest.mark.anyio
@@ -120,3 +123,73 @@ async def test_many_jobs_at_once_are_few_transactions(
     monkeypatch.setattr(Transaction, "finish", counting)
     await asyncio.gather(*(store.commit([created(f"id-{n}")]) for n in range(100)))
     assert len(begun) <= 10
+
+
+SLOW = Not(AnyOf(tuple(IntervalIs((1, at), (at, at)) for at in range(2, 5))))
+"""A test that takes as long as there are versions with intervals."""
+
+
+async def _guards_that_take(store: EmbeddedStore, seconds: float) -> list[Guard]:
+    """Guards that hold and take so long together; each takes a small part of it."""
+    spans = tuple(Interval(number, 0.0, 1.0) for number in range(100, 130))
+    await store.commit([created(f"{n}", Terms(intervals=spans)) for n in range(200)])
+    guard = Guard(Plan(TYPE, None, (Not(SLOW),)), frozenset())
+    began = time.monotonic()
+    await store.commit([created(f"timed-{began}")], [guard])
+    return [guard] * (2 + int(seconds / (time.monotonic() - began)))
+
+
+async def test_all_guards_of_a_commit_have_one_deadline_together(tmp_path: Path) -> None:
+    store = EmbeddedStore(str(tmp_path / "store.db"), deadline=0.4)
+    await store.open()
+    guards = await _guards_that_take(store, 3.0)
+    began = time.monotonic()
+    with pytest.raises(DeadlineExceeded):
+        await store.commit([created("a")], guards)
+    assert time.monotonic() - began < 1.5
+    assert await store.get(TYPE, "a") is None
+    await store.close()
+
+
+async def test_guards_of_a_caller_who_is_gone_hold_up_nobody(store: EmbeddedStore) -> None:
+    guards = await _guards_that_take(store, 3.0)
+    gone = [asyncio.create_task(store.commit([created(f"gone-{n}")], guards)) for n in range(3)]
+    await asyncio.sleep(0.1)
+    for commit in gone:
+        commit.cancel()
+    began = time.monotonic()
+    await store.commit([created("a")])
+    assert time.monotonic() - began < 1.0
+    assert not await store.get_many(TYPE, [f"gone-{n}" for n in range(3)])
+
+
+async def test_a_job_whose_caller_was_gone_before_it_began_is_not_done(
+    store: EmbeddedStore,
+) -> None:
+    held = threading.Event()
+    first = asyncio.create_task(store.writer.run(lambda _: held.wait(5)))
+    await asyncio.sleep(0.05)
+    gone = asyncio.create_task(store.commit([created("gone")]))
+    stays = asyncio.create_task(store.commit([created("stays")]))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.sleep(0)
+    held.set()
+    await asyncio.gather(first, stays)
+    assert await store.get(TYPE, "gone") is None
+    assert await store.get(TYPE, "stays") is not None
+
+
+async def test_jobs_that_take_long_do_not_keep_the_store_locked_together(
+    store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_GROUP_SECONDS", 0.05)
+    other = EmbeddedStore(store.path)
+    await other.open()
+    slow = [asyncio.create_task(store.writer.run(lambda _: time.sleep(0.1))) for _ in range(20)]
+    await asyncio.sleep(0.05)
+    began = time.monotonic()
+    await other.commit([created("a")])
+    assert time.monotonic() - began < 1.5
+    await asyncio.gather(*slow)
+    await other.close()
