@@ -7,12 +7,14 @@ in `connections`, its tasks in `tasks`, and `shutdown`. Its own one costs as muc
 resource does: a task for each request, an expression for each header, a timer for each answer.
 Here the application is called as soon as a request has arrived, and becomes a task when it waits:
 a read of the embedded store never does. The parser is the same, httptools, and as strict: two
-lengths of one body, or a header's name that is none, are refused.
+lengths of one body, or a header's name that is none, are refused. So is here what it lets pass
+though two readers of it may disagree: a body in chunks under HTTP/1.0, a coding that is not
+`chunked`, no Host or two of them.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextvars import copy_context
 from types import coroutine
 from typing import Any
@@ -26,11 +28,14 @@ from uvicorn.server import ServerState
 
 from fhir_server.cli.answer import Pairs, refusal
 from fhir_server.cli.exchange import Application, Exchange, Scope
+from fhir_server.cli.head import Pair, expects_continue, framing, path_and_query, require_clear
 
 _log = structlog.get_logger()
 
 _MOST_UNREAD = 128 * 1024
 """Bytes of a head that has no end: more than the application takes, which says so better."""
+_MOST_PARSED = 64 * 1024
+"""Bytes parsed at a time; if there are requests in them, the rest waits until these have begun."""
 _MOST_BODY = 64 * 1024
 """Bytes of a body that wait for the application; then no more is read."""
 _ARRIVAL = 30.0
@@ -65,7 +70,10 @@ class Connection(asyncio.Protocol):
         """Bytes parsed since the parser last told of something."""
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._continues = False
+        self._framing = b""
+        """How long the body is that the parser was not told of."""
+        self._rest = b""
+        """What has arrived and is not parsed."""
         self._arriving: Exchange | None = None
         """Whose body it is that arrives."""
         self._waiting: deque[Exchange] = deque()
@@ -89,7 +97,10 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         self.write = transport.write
         self._server.connections.add(self)  # type: ignore[arg-type]  # only `shutdown` is asked of it
-        self._addresses = {
+        self._same: Scope = {
+            "type": "http",
+            "asgi": self._asgi,
+            "root_path": self._root,
             "server": get_local_addr(transport),
             "client": get_remote_addr(transport),
             "scheme": "https" if is_ssl(transport) else "http",
@@ -97,14 +108,14 @@ class Connection(asyncio.Protocol):
         self._watch = self._loop.call_later(self._keep_alive, self._look)
 
     def data_received(self, data: bytes) -> None:
-        while data and self._parser is not None:
-            data = self._parsed(self._parser, data)
+        self._rest = self._rest + data if self._rest else data
         self._go_on()
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._server.connections.discard(self)
         self._watch.cancel()
         self._parser = self._arriving = None
+        self._rest = b""
         if self._answering is not None:
             self._answering.leave()
         self._waiting.clear()
@@ -136,33 +147,33 @@ class Connection(asyncio.Protocol):
         self._unread = 0
         self._url = b""
         self._headers = []
-        self._continues = False
         self._since, self._patience = self._loop.time(), _ARRIVAL
 
     def on_url(self, url: bytes) -> None:
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        name = name.lower()
-        if name == b"expect":
-            self._continues = value.lower() == b"100-continue"
-        self._headers.append((name, value))
+        self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         self._unread = 0
+        if self._framing:  # this head is ours, so that the parser knows of the body
+            self._framing = b""
+            return
         if self._last or self._parser is None:
             return
-        scope = self._scope(self._parser)
-        if scope["http_version"] not in {"1.0", "1.1"}:
-            raise ValueError  # the parser lets 0.9 pass, which has no headers
+        version, headers = self._parser.get_http_version(), self._headers
+        require_clear(version, headers)
         self._headers = []  # what follows the body is not to join them
-        is_old = scope["http_version"] != "1.1"
+        is_new = version == "1.1"
         exchange = Exchange(
             self,
-            scope,
-            keep_alive=not is_old and self._parser.should_keep_alive(),
-            continues=self._continues and not is_old,
+            self._scope(self._parser, version, headers),
+            keep_alive=is_new and self._parser.should_keep_alive(),
+            continues=is_new and expects_continue(headers),
         )
+        if self._parser.should_upgrade():
+            self._framing = framing(headers)
         self._last = not exchange.keep_alive
         self._arriving = exchange
         self._waiting.append(exchange)
@@ -174,6 +185,8 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         self._unread = 0
+        if self._framing:  # of a request for another protocol the parser expects no body
+            return
         self._since, self._patience = self._loop.time(), self._keep_alive
         if self._arriving is not None:
             self._arriving.arrived()
@@ -197,29 +210,39 @@ class Connection(asyncio.Protocol):
         self._since = self._loop.time()
         if over is not None and not over.keep_alive:
             self._close()
-        elif self._waiting or self._refusal:
+        elif self._waiting or self._rest or self._refusal:
             self._loop.call_soon(self._go_on)  # others have their turn between two of ours
         elif not self._reading:
             self._make_room()
 
     # Our own.
 
-    def _scope(self, parser: httptools.HttpRequestParser) -> Scope:
-        url = httptools.parse_url(self._url)
-        path = url.path.decode("ascii")
+    def _scope(
+        self, parser: httptools.HttpRequestParser, version: str, headers: Sequence[Pair]
+    ) -> Scope:
+        raw_path, query = path_and_query(self._url)
+        path = raw_path.decode("ascii")
         return {
-            "type": "http",
-            "asgi": self._asgi,
-            "http_version": parser.get_http_version(),
+            **self._same,
+            "http_version": version,
             "method": parser.get_method().decode("ascii"),
-            "root_path": self._root,
             "path": self._root + (unquote(path) if "%" in path else path),
-            "raw_path": self._root.encode("ascii") + url.path,
-            "query_string": url.query or b"",
-            "headers": self._headers,
+            "raw_path": self._root.encode("ascii") + raw_path,
+            "query_string": query,
+            "headers": headers,
             "state": self._state.copy(),
-            **self._addresses,
         }
+
+    def _parse(self) -> None:
+        """Have the parser tell of what has arrived, up to the next requests."""
+        while self._rest and self._parser is not None and not self._waiting:
+            if len(self._rest) > _MOST_PARSED:
+                part, self._rest = self._rest[:_MOST_PARSED], self._rest[_MOST_PARSED:]
+            else:
+                part, self._rest = self._rest, b""
+            left = self._parsed(self._parser, part)
+            if left:
+                self._rest = left + self._rest
 
     def _parsed(self, parser: httptools.HttpRequestParser, data: bytes) -> bytes:
         """What is left to parse; the parser has told of the rest."""
@@ -227,8 +250,10 @@ class Connection(asyncio.Protocol):
         try:
             parser.feed_data(data)
         except httptools.HttpParserUpgrade as end:
-            # We speak no other protocol: the request is answered, and what follows is read.
-            return data[end.args[0] :]
+            # We speak no other protocol: the request is answered, and what follows is read: its
+            # body as one, for which the parser needs another head, and then the next request.
+            begin = b"POST / HTTP/1.1\r\n" + self._framing + b"\r\n" if self._framing else b""
+            return begin + data[end.args[0] :]
         except httptools.HttpParserError as error:
             _log.warning("what arrived is not HTTP", reason=type(error).__name__)
             self._refuse(400)
@@ -238,8 +263,11 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, status: int) -> None:
         """What arrives cannot be read: this is said when all before is answered."""
+        if self._parser is None:
+            return
         self._parser = None
         self._last = True
+        self._rest = b""
         self._refusal = refusal(status, self.default_headers)
         broken, self._arriving = self._arriving, None
         if broken is not None:
@@ -253,8 +281,10 @@ class Connection(asyncio.Protocol):
         """Begin what has its turn; then read on, unless there is enough to do."""
         if self._transport.is_closing():
             return
+        self._parse()
         if self._answering is None and self._waiting:
             self._begin(self._waiting.popleft())
+            self._parse()  # what is left may be of its body
         elif self._answering is None and self._refusal:
             self.write(self._refusal)
             self._close()
@@ -276,7 +306,8 @@ class Connection(asyncio.Protocol):
     def _make_room(self) -> None:
         """Read no more than is taken."""
         arriving = self._arriving
-        crowded = bool(self._waiting) or (arriving is not None and arriving.size > _MOST_BODY)
+        full = arriving is not None and arriving.size > _MOST_BODY
+        crowded = full or bool(self._waiting or self._rest)
         if crowded is self._reading and not self._transport.is_closing():
             self._reading = not crowded
             (self._transport.pause_reading if crowded else self._transport.resume_reading)()

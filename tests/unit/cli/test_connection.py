@@ -235,6 +235,29 @@ REFUSED = {
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "no version": b"GET /\r\n\r\n",
     "a target that is no URL": b"GET http:///x HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a tunnel": b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "no host": b"GET / HTTP/1.1\r\n\r\n",
+    "two hosts": b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+    "the same length twice": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n"
+    b"Content-Length: 3\r\n\r\nabc",
+    "a list of lengths": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3, 3\r\n\r\nabc",
+    "a length beyond numbers": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: "
+    + b"9" * 30
+    + b"\r\n\r\n",
+    "another coding": CHUNKED.replace(b"chunked", b"gzip, chunked") + b"0\r\n\r\n",
+    "a coding that is none": CHUNKED.replace(b"chunked", b"xchunked") + b"0\r\n\r\n",
+    "chunked with a strange space": CHUNKED.replace(b"chunked", b"\x0bchunked") + b"0\r\n\r\n",
+    "chunked twice": CHUNKED.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    "chunks in HTTP/1.0": CHUNKED.replace(b"1.1", b"1.0") + b"0\r\n\r\n",
+    "a bare carriage return in a value": b"GET / HTTP/1.1\r\nHost: x\r\nA: b\rC: d\r\n\r\n",
+    "lines that end in carriage returns": b"GET / HTTP/1.1\rHost: x\r\r",
+    "lines that end in line feeds": b"GET / HTTP/1.1\nHost: x\n\n",
+    "a null in a value": b"GET / HTTP/1.1\r\nHost: x\r\nA: b\0c\r\n\r\n",
+    "a fold by a tab": b"GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n\tc\r\n\r\n",
+    "a space before the first header": b"GET / HTTP/1.1\r\n Host: x\r\n\r\n",
+    "a later version": b"GET / HTTP/1.2\r\nHost: x\r\n\r\n",
+    "a space in the target": b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a byte in the target that is no character": b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
 }
 
 
@@ -510,6 +533,85 @@ async def test_another_protocol_is_not_taken_up_and_what_follows_is_read() -> No
         said = await here.says(upgrade + last(GET % b"2"))
 
     assert bodies(said) == [b"GET /1 ", b"GET /2 "]
+
+
+@pytest.mark.parametrize(
+    ("framing", "body"),
+    [
+        (b"Content-Length: 44", b"GET /hidden HTTP/1.1\r\nHost: x\r\nA: 123456\r\n\r\n"),
+        (b"Content-Length: 0", b""),
+        (b"Transfer-Encoding: chunked", b"3\r\nabc\r\n2\r\nde\r\n0\r\nA: b\r\n\r\n"),
+    ],
+)
+async def test_the_body_of_a_request_for_another_protocol_is_its_body(
+    framing: bytes, body: bytes
+) -> None:
+    upgrade = b"POST /1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n%s\r\n\r\n"
+    sent = upgrade % framing + body + last(GET % b"2")
+    shown = b"abcde" if b"chunked" in framing else body
+
+    async with site(echo) as here:
+        assert bodies(await here.says(sent)) == [b"POST /1 " + shown, b"GET /2 "]
+
+        reader, writer = await here.connect()
+        for byte in sent:
+            writer.write(bytes([byte]))
+            await asyncio.sleep(0)
+        assert bodies(await reader.read()) == [b"POST /1 " + shown, b"GET /2 "]
+
+
+async def test_what_is_hidden_behind_a_broken_body_is_not_begun() -> None:
+    hidden = GET % b"hidden"
+
+    async with site(echo) as here:
+        for broken in (b"3\nabc", b"3 \r\nabc", b"0x3\r\nabc", b"3\r\nabcd", b"3;a\nb\r\nabc"):
+            said = await here.says(CHUNKED + broken + b"\r\n0\r\n\r\n" + hidden)
+
+            assert bodies(said) == [b"Bad Request"]
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "query"),
+    [
+        (b"/a%2Fb%20c?d=%20?e", "/a/b c", b"d=%20?e"),
+        (b"//a", "//a", b""),
+        (b"/a#b?c", "/a", b""),
+        (b"http://x/a?b", "/a", b"b"),
+        (b"http://x", "/", b""),
+        (b"*", "*", b""),
+    ],
+)
+async def test_every_form_of_target_is_split(target: bytes, path: str, query: bytes) -> None:
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append((scope["path"], scope["query_string"], scope["client"][0]))
+        await answer(send, b"x")
+
+    async with site(app) as here:
+        await here.says(b"OPTIONS %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % target)
+
+    assert seen == [(path, query, "127.0.0.1")]
+
+
+async def test_a_flood_of_requests_is_not_held_in_memory() -> None:
+    go_on = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await go_on.wait()
+        await answer(send, b"x")
+
+    async with site(app) as here:
+        reader, writer = await here.connect()
+        writer.write(GET % b"" * 40_000 + last(GET % b""))
+        await asyncio.sleep(0.3)
+        (held,) = here.state.connections
+        waiting = len(held._waiting)  # type: ignore[union-attr]  # noqa: SLF001 -- nothing else tells
+        go_on.set()
+        said = await asyncio.wait_for(reader.read(), 60)
+
+    assert 0 < waiting < 3000
+    assert said.count(b"HTTP/1.1 200 OK") == 40_001
 
 
 async def test_at_the_end_what_has_begun_is_answered_and_the_rest_closed() -> None:
