@@ -301,6 +301,8 @@ def _segments(raw_path: bytes, root: int) -> list[str]:
 
 
 def _form(headers: Mapping[str, str], query: Sequence[tuple[str, str]]) -> Form:
+    if not query:
+        return form_of(headers.get("accept"), None, None)
     controls = dict(query)
     return form_of(headers.get("accept"), controls.get("_format"), controls.get("_pretty"))
 

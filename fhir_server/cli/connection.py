@@ -48,6 +48,24 @@ class Connection(asyncio.Protocol):
     """Parses what arrives; begins an exchange for each request, when its turn has come."""
 
     write: Callable[[bytes], None]
+    full = False
+    """Whether the caller does not take what is written."""
+
+    _rest = b""
+    """What has arrived and is not parsed."""
+    _unread = 0
+    """Bytes parsed since the parser last told of something."""
+    _url = b""
+    _framing = b""
+    """How long the body is that the parser was not told of."""
+    _arriving: Exchange | None = None
+    """Whose body it is that arrives."""
+    _answering: Exchange | None = None
+    _last = False
+    """Whether no further request is taken."""
+    _refusal = b""
+    """What is written when all before is answered, because what followed cannot be."""
+    _reading = True
 
     def __init__(
         self,
@@ -66,29 +84,12 @@ class Connection(asyncio.Protocol):
         self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         # Such data are passed over, so that the answer before them is not lost.
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self._unread = 0
-        """Bytes parsed since the parser last told of something."""
-        self._url = b""
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._framing = b""
-        """How long the body is that the parser was not told of."""
-        self._rest = b""
-        """What has arrived and is not parsed."""
-        self._arriving: Exchange | None = None
-        """Whose body it is that arrives."""
+        self._headers: list[Pair] = []
         self._waiting: deque[Exchange] = deque()
         """What has arrived and is answered after the one before it."""
-        self._answering: Exchange | None = None
-        self._last = False
-        """Whether no further request is taken."""
-        self._refusal = b""
-        """What is written when all before is answered, because what followed cannot be."""
-        self._reading = True
         self._writable = asyncio.Event()
-        self.full = False
-        self._since = self._loop.time()
-        """When it began to be quiet, or stuck, and for how many seconds it may."""
-        self._patience = _ARRIVAL
+        self._since, self._patience = self._loop.time(), _ARRIVAL
+        """When it began to be quiet, or stuck, and for how many seconds it may be quiet."""
 
     # What the loop tells.
 
