@@ -3,6 +3,7 @@
 FastAPI stands behind: a FHIR request never passes through it.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -49,6 +50,8 @@ def create_app(settings: Settings | None = None) -> Application:
 
     async def application(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         is_fhir = scope["type"] == "http" and _is_fhir(scope["path"])
+        if not is_fhir:
+            await asyncio.sleep(0)  # the FHIR face may be called without a task, FastAPI may not
         await (faces["fhir"] if is_fhir else rest)(scope, receive, send)
 
     return application
@@ -90,4 +93,5 @@ def _fhir_face(system: System, readiness: Readiness) -> FhirFace:
         log=logs.RequestLog(settings.log_format) if settings.log_requests else None,
         hosts=settings.own_hosts,
         closing=lambda: readiness.closing,
+        at_once=system.storage.store.facts.at_once,
     )

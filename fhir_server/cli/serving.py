@@ -15,7 +15,7 @@ from uvicorn.supervisors import Multiprocess
 
 from fhir_server import __version__
 from fhir_server.cli.arguments import settings_for
-from fhir_server.cli.protocol import OneWriteProtocol
+from fhir_server.cli.connection import Connection
 from fhir_server.cli.refusal import Refusal
 from fhir_server.config import OPEN_ONLY, Settings, variable
 from fhir_server.observability import logs, redaction
@@ -58,7 +58,7 @@ def _uvicorn_config(settings: Settings) -> uvicorn.Config:
         port=settings.port,
         workers=settings.workers,
         loop="uvloop",
-        http=OneWriteProtocol,
+        http=Connection,
         ws="none",
         lifespan="on",
         log_config=None,

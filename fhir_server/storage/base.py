@@ -52,6 +52,8 @@ class Facts:
     isolated: bool
     """Whether nobody ever sees half of a commit of several changes."""
     warnings: tuple[str, ...] = ()
+    at_once: bool = False
+    """Whether `get` and `get_version` are done without waiting for anything."""
 
 
 class Store(Protocol):

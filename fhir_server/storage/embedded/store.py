@@ -55,7 +55,7 @@ class EmbeddedStore:
 
     @property
     def facts(self) -> Facts:
-        return Facts(f"SQLite {sqlite3.sqlite_version}", isolated=True)
+        return Facts(f"SQLite {sqlite3.sqlite_version}", isolated=True, at_once=True)
 
     @property
     def writer(self) -> Writer:
