@@ -79,7 +79,8 @@ class Binder:
     def searchable(self, type_: str) -> Sequence[SearchParameter]:
         """Definitions of the parameters that can be searched by, in order of their codes."""
         catalog = self._catalog.of(type_)
-        codes = {code for code, each in catalog.compiled.items() if each.type in VALUES} | STORED
+        codes = {code for code, each in catalog.compiled.items() if each.type in VALUES}
+        codes |= STORED | (_JOINS.keys() & catalog.definitions.keys())
         return [catalog.definitions[code] for code in sorted(codes)]
 
     def modifiers(self, type_: str, code: str) -> Sequence[str]:

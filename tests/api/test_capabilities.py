@@ -165,6 +165,7 @@ async def test_every_parameter_that_is_listed_can_be_searched_by(
     assert refused == []
     listed = [p["name"] for p in of_type(statement, "Patient")["searchParam"]]
     assert {"_id", "_lastUpdated", "identifier", "name", "birthdate", "organization"} <= set(listed)
+    assert "_filter" in listed
     assert len(listed) == len(set(listed))
 
 

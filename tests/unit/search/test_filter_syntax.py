@@ -1,6 +1,10 @@
 """The grammar of `_filter`: https://hl7.org/fhir/R4/search_filter.html"""
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fhir_server.errors import BadRequest, TooCostly
 from fhir_server.search.filter_syntax import (
@@ -108,6 +112,36 @@ def test_what_is_no_filter_is_refused_with_its_place(
     assert expected in message
     assert met in message
     assert len(message) < 250
+
+
+_PIECES = [
+    "a",
+    "not",
+    "and",
+    "or",
+    "eq",
+    "pr",
+    "true",
+    "(",
+    ")",
+    "[",
+    "]",
+    ".",
+    '"',
+    "\\\\",
+    " ",
+    ":",
+]
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=25).map("".join))
+def test_any_text_is_read_or_refused_at_a_place_in_it(text: str) -> None:
+    try:
+        parse_filter(text)
+    except BadRequest as refused:
+        found = re.match(r"at character (\d+) ", refused.message)
+        assert found
+        assert 1 <= int(found[1]) <= len(text) + 1
 
 
 def test_a_filter_has_bounds() -> None:

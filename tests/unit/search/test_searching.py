@@ -229,6 +229,8 @@ def test_every_parameter_that_is_listed_can_be_searched_by(
     count = 0
     for type_ in sorted(catalog.definitions.resource_types):
         for parameter in searching.searchable(type_):
+            if parameter.code == "_filter":
+                continue
             parts = [each.parameter.type for each in parameter.components] or [parameter.type]
             value = "$".join(SOME_VALUE[part] for part in parts)
             assert plain_criteria(searching, type_, [(parameter.code, value)])
