@@ -19,7 +19,7 @@ from fhir_server.search.extracting import Find, Gathered, Visit, extractor
 from fhir_server.search.schemes import PATIENT, Scheme, scheme_of
 from fhir_server.storage.versions import Terms
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raise it with every change by which a resource gets other terms than before: what is stored is
 indexed again when a program with another number opens it."""
 

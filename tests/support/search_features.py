@@ -17,7 +17,6 @@ NOT_YET: Mapping[str, str] = {
     "_id:not": "Patient?_id:not=1",
     "_id:missing": "Patient?_id:missing=true",
     "_lastUpdated:missing": "Patient?_lastUpdated:missing=true",
-    "special": "Location?near=1|1",
     "_text": "Patient?_text=a",
     "_content": "Patient?_content=a",
     "_filter": "Patient?_filter=name eq a",

@@ -183,12 +183,14 @@ class BruteForce:
             return any(tuple_matches(parameter, value, each, self._world) for each in tuples)
         found = self.elements.found(resource, parameter)
         if parameter.type == "special":
-            return any(_is_near(value, each.value) for each in found)
+            return any(_is_near(value, each.value) for each in found if _is_place(each.value))
         return any(element_matches(parameter, modifier, value, each, self._world) for each in found)
 
     def _is_missing(self, resource: Resource, parameter: SearchParameter) -> bool:
         if parameter.type != "composite":
             found = self.elements.found(resource, parameter)
+            if parameter.type == "special":
+                return not any(_is_place(each.value) for each in found)
             return not any(is_present(parameter.type, each, self._world) for each in found)
         kinds = [part.parameter.type for part in parameter.components]
         return not any(
@@ -204,13 +206,21 @@ def _place(resource: Mapping[str, Any]) -> str:
     return f"{resource['resourceType']}/{resource['id']}"
 
 
+def _is_place(position: Mapping[str, Any]) -> bool:
+    """Whether a position is one on the Earth."""
+    latitude, longitude = position.get("latitude"), position.get("longitude")
+    if latitude is None or longitude is None:
+        return False
+    return abs(float(latitude)) <= 90 and abs(float(longitude)) <= 180
+
+
 def _is_near(value: str, position: Mapping[str, Any]) -> bool:
     """`latitude|longitude|distance|units`; https://hl7.org/fhir/R4/location.html#positional."""
     latitude, longitude, *rest = split(value, "|")
     distance = float(rest[0]) if rest and rest[0] else 50.0
-    unit = _KILOMETRES[rest[1] if len(rest) > 1 and rest[1] else "km"]
+    unit = _KILOMETRES[rest[1] if len(rest) > 1 and rest[0] and rest[1] else "km"]
     here = math.radians(float(latitude)), math.radians(float(longitude))
     there = math.radians(float(position["latitude"])), math.radians(float(position["longitude"]))
     half = math.sin((there[0] - here[0]) / 2) ** 2
     half += math.cos(here[0]) * math.cos(there[0]) * math.sin((there[1] - here[1]) / 2) ** 2
-    return 2 * _EARTH * math.asin(math.sqrt(half)) <= distance * unit
+    return 2 * _EARTH * math.asin(min(1.0, math.sqrt(half))) <= distance * unit
