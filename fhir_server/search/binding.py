@@ -16,6 +16,7 @@ from fhir_server.search.bound import Bound
 from fhir_server.search.catalog import STORED, Catalog
 from fhir_server.search.chaining import chained, listed, reverse_chained
 from fhir_server.search.clause import Clause, shown
+from fhir_server.search.full_text import full_text_criteria
 from fhir_server.search.joining import Criteria, Joining
 from fhir_server.search.modifiers import criterion_of, refusal
 from fhir_server.search.parameters import ready_parameter
@@ -25,8 +26,9 @@ from fhir_server.search.schemes import PATIENT, Scheme, scheme_of
 from fhir_server.search.stored import stored_criterion
 from fhir_server.search.values.parameter import Context
 from fhir_server.search.values.table import VALUES
+from fhir_server.search.words import FULL_TEXT, FullText
 
-_NOT_BUILT = frozenset({"_content", "_filter", "_query", "_text", "_type"})
+_NOT_BUILT = frozenset({"_filter", "_query", "_type"})
 """Parameters of the specification that no element stands behind."""
 _JOINS: Final[Mapping[str, Callable[[str, Clause, Joining], Criteria]]] = {
     "_has": reverse_chained,
@@ -43,8 +45,11 @@ _LONGEST_REMEMBERED = 200
 class Binder:
     """Binds clauses of any type; what it makes of definitions is kept."""
 
-    def __init__(self, catalog: Catalog, most_joined: int) -> None:
+    def __init__(
+        self, catalog: Catalog, most_joined: int, full_text: FullText = FullText.TEXT
+    ) -> None:
         """`most_joined` is how many resources one link of a chain may match."""
+        self._full_text = full_text
         self._catalog = catalog
         self._most_joined = most_joined
         self._patients = catalog.definitions.compartment(PATIENT)
@@ -74,6 +79,7 @@ class Binder:
         """Definitions of the parameters that can be searched by, in order of their codes."""
         catalog = self._catalog.of(type_)
         codes = {code for code, each in catalog.compiled.items() if each.type in VALUES} | STORED
+        codes |= {code for code in FULL_TEXT if self._has_full_text(type_, code)}
         return [catalog.definitions[code] for code in sorted(codes)]
 
     def scheme(self, type_: str) -> Scheme:
@@ -115,11 +121,17 @@ class Binder:
             return join(type_, clause, joining)
         if clause.chain:
             return chained(type_, clause, joining)
+        if clause.name in FULL_TEXT and clause.name in self._catalog.of(type_).definitions:
+            return full_text_criteria(type_, clause, self._full_text)
         if clause.name in STORED:
             if clause.modifier is not None:
                 raise refusal(clause, [])
             return (stored_criterion(clause.name, clause.values, joining.context),)
         return (criterion_of(self.bound(type_, clause.name), clause, joining.context),)
+
+    def _has_full_text(self, type_: str, code: str) -> bool:
+        known = self._catalog.of(type_).definitions
+        return code in known and self._full_text >= FULL_TEXT[code]
 
     def _remembered(self, type_: str, clause: Clause, context: Context) -> Criteria:
         """The criteria, from memory if they were asked before."""

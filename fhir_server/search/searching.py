@@ -34,6 +34,7 @@ from fhir_server.search.scopes import Scope, of_type
 from fhir_server.search.sorting import ByIndex, Sorter
 from fhir_server.search.subsetting import Subsetting
 from fhir_server.search.values.parameter import Context
+from fhir_server.search.words import FullText
 from fhir_server.storage.query import KeyIs, Order, Plan
 
 _Criteria = Mapping[str, tuple[Criterion | Deferred, ...]]
@@ -54,12 +55,13 @@ class Searching:
         clock: Clock | None = None,
         zone: tzinfo = UTC,
         catalog: Catalog | None = None,
+        full_text: FullText = FullText.TEXT,
     ) -> None:
         """`zone` is for dates and times that name none; a catalog may be shared."""
         catalog = catalog or Catalog(definitions)
         self._definitions = definitions
         self._limits = limits or Limits()
-        self._binder = Binder(catalog, self._limits.joined)
+        self._binder = Binder(catalog, self._limits.joined, full_text)
         self._cursors = Cursors(page_key)
         self.sizes = sizes or Sizes()
         self._clock = clock or SystemClock()

@@ -13,7 +13,7 @@ from typing import Any
 
 from fhir_server.definitions.registry import Definitions
 from fhir_server.definitions.search_parameters import SearchParameter
-from tests.support.brute_force import including, references, sorting
+from tests.support.brute_force import full_text, including, references, sorting
 from tests.support.brute_force.dates import Clock
 from tests.support.brute_force.dates import matches as date_matches
 from tests.support.brute_force.elements import Element, Elements
@@ -34,7 +34,7 @@ from tests.support.brute_force.values import World, element_matches, is_present,
 
 Resource = dict[str, Any]
 
-_EVERYWHERE = frozenset({"_id", "_lastUpdated", "_list", "_type", "_filter"})
+_EVERYWHERE = frozenset({"_id", "_lastUpdated", "_list", "_type", "_filter", "_text", "_content"})
 _NEGATIONS = frozenset({"not", "not-in"})
 _KILOMETRES = {"km": 1.0, "m": 0.001, "[mi_us]": 1.609347219, "[mi_i]": 1.609344, "mi": 1.609344}
 _EARTH = 6371.0088
@@ -121,6 +121,9 @@ class BruteForce:
                 return resource["resourceType"] in map(unescape, criterion.values)
             case Plain("_list", ""):
                 return any(self._is_listed(resource, id_) for id_ in criterion.values)
+            case Plain("_text" | "_content" as code, ""):
+                words = full_text.WORDS[code](resource)
+                return any(full_text.holds(unescape(value), words) for value in criterion.values)
             case Plain("_lastUpdated", ""):
                 updated = Element(self.updated(resource), ("instant",))
                 clock = self._world.clock

@@ -40,8 +40,9 @@ UNKNOWN = [
     ("Observation", "Patient", "Did you mean patient?"),
     ("Observation", "_lastupdated", "Did you mean _lastUpdated?"),
     ("Patient", "x" * 9000, "Patient has no search parameter 'xxx"),
-    ("Patient", "_text", "Not supported yet: _text."),
-    ("Patient", "_content", "Not supported yet: _content."),
+    ("Patient", "_text:exact", "Not supported: _text:exact. _text takes no modifier."),
+    ("Binary", "_text", "Binary has no search parameter '_text'."),
+    ("Patient", "_content", "turns it on with the setting FHIR_SERVER_FULL_TEXT=content; all"),
     ("Patient", "_filter", "Not supported yet: _filter."),
     ("Patient", "name:text", "name:text. name takes :missing or :exact or :contains."),
     ("Patient", "general-practitioner:Patient", "takes :missing or :identifier."),
@@ -235,4 +236,7 @@ def test_every_parameter_that_is_listed_can_be_searched_by(
             count += 1
     compiled = sum(len(catalog.of(type_).compiled) for type_ in catalog.definitions.resource_types)
     stored = 2 * len(catalog.definitions.resource_types)
+    stored += sum(
+        "_text" in catalog.of(each).definitions for each in catalog.definitions.resource_types
+    )
     assert count == compiled + stored
