@@ -15,6 +15,7 @@ from fhir_server.definitions.registry import Definitions
 from fhir_server.search import keys
 from fhir_server.search.catalog import Catalog, TypeCatalog
 from fhir_server.search.collecting import Collectors, noting
+from fhir_server.search.contained import add_contained
 from fhir_server.search.extracting import Find, Gathered, Visit, extractor
 from fhir_server.search.schemes import PATIENT, Scheme, scheme_of
 from fhir_server.search.words import FullText, full_text_finds
@@ -48,6 +49,7 @@ class Indexer:
         """`zone` is for dates and times that name none; a catalog may be shared."""
         self.full_text = full_text
         self._catalog = catalog or Catalog(definitions)
+        self._known = definitions.resource_types
         self._patients = definitions.compartment(PATIENT)
         self._collectors = Collectors(definitions.elements, base_url, zone)
         self._types: dict[str, _TypeIndex] = {}
@@ -66,6 +68,8 @@ class Indexer:
         id_ = resource.get("id")
         if type(id_) is str:
             gathered.keys.append(index.own + keys.value(id_))
+        if "contained" in resource:
+            add_contained(resource["contained"], self._known, self.terms, gathered)
         drivers, start, end = index.scheme.drivers(gathered)
         return Terms(
             keys=list(dict.fromkeys(gathered.keys)),

@@ -18,7 +18,6 @@ NOT_YET: Mapping[str, str] = {
     "_id:missing": "Patient?_id:missing=true",
     "_lastUpdated:missing": "Patient?_lastUpdated:missing=true",
     "_filter": "Patient?_filter=name eq a",
-    "_contained": "Patient?_contained=both",
     "_explain": "Patient?_explain=true",
 }
 """A search that is refused for it."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from fhir_server.definitions.registry import Definitions
 from fhir_server.definitions.search_parameters import SearchParameter
-from tests.support.brute_force import full_text, including, references, sorting
+from tests.support.brute_force import contained, full_text, including, references, sorting
 from tests.support.brute_force.dates import Clock
 from tests.support.brute_force.dates import matches as date_matches
 from tests.support.brute_force.elements import Element, Elements
@@ -64,6 +64,8 @@ class BruteForce:
     def matches(self, url: str) -> list[str]:
         """`Type/id` of all matches, sorted as asked for; Refused for what is wrong."""
         query = parse(url)
+        if dict(query.controls).get("_contained", "false") != "false":
+            return contained.matches(query, self.resources, self._is_match)
         found = [each for each in self.resources if self._is_match(each, query)]
         return [_place(each) for each in sorting.sort(found, query.controls, self)]
 

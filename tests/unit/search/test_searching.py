@@ -50,7 +50,7 @@ UNKNOWN = [
     ("Observation", "code:of-type", "takes :missing or :not or :text."),
     ("Observation", "date:not", "date takes :missing."),
     ("Patient", "_id:missing", "Not supported: _id:missing. _id takes no modifier."),
-    ("Patient", "_contained", "Not supported yet: _contained."),
+    ("Patient", "_explain", "Not supported yet: _explain."),
 ]
 
 
