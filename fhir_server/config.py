@@ -148,6 +148,14 @@ class Settings(BaseSettings):
     max_include_depth: Count = Field(
         3, description="Most links from a match that `_include:iterate` follows."
     )
+    full_text: Literal["none", "text", "content"] = Field(
+        "text",
+        description=(
+            "What is indexed word by word: nothing, narratives (`text`, for `_text`), or all that"
+            " a resource says as well (`content`, for `_content`), which costs twice as much time"
+            " to write and as much room again."
+        ),
+    )
     zone: str = Field(
         "UTC",
         description="Time zone, such as `Europe/Berlin`, of dates and times that carry none.",

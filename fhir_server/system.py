@@ -27,6 +27,7 @@ from fhir_server.search.indexing import Indexer
 from fhir_server.search.paging import Cursors
 from fhir_server.search.query_string import Limits
 from fhir_server.search.searching import Searching
+from fhir_server.search.words import FullText
 from fhir_server.storage.base import KeyValue
 from fhir_server.storage.opening import Storage, open_store
 
@@ -106,7 +107,10 @@ async def _stamp(
 ) -> Stamp:
     """What makes versions of drafts, once all that is stored has the terms it would give."""
     zone = settings.time_zone
-    indexer = Indexer(catalog.definitions, settings.fhir_base, zone=zone, catalog=catalog)
+    full_text = FullText[settings.full_text.upper()]
+    indexer = Indexer(
+        catalog.definitions, settings.fhir_base, zone=zone, catalog=catalog, full_text=full_text
+    )
     await keep_index_current(storage.store, storage.key_value, indexer)
     return Stamp(clock, ids, indexer)
 
@@ -123,6 +127,7 @@ def _searching(
         clock=clock,
         zone=settings.time_zone,
         catalog=catalog,
+        full_text=FullText[settings.full_text.upper()],
     )
 
 

@@ -3,6 +3,8 @@
 The store keeps the number of the format in which its terms were made (`search/indexing.py`). When
 it is older, the terms of every current version are made anew before the first request is answered:
 about a minute for a million resources on one core. Only terms change, no version and no time.
+It keeps as well what is indexed word by word (`search/words.py`): more of it than before means to
+index again, less only that it be remembered.
 """
 
 from typing import Final
@@ -10,13 +12,14 @@ from typing import Final
 import structlog
 
 from fhir_server.fhir import json_format
-from fhir_server.interactions.writing import Indexer
-from fhir_server.search.indexing import FORMAT
+from fhir_server.search.indexing import FORMAT, Indexer
+from fhir_server.search.words import FullText
 from fhir_server.storage.base import KeyValue, NewerSchema, Store
 from fhir_server.storage.versions import Change, Version
 
 _NAMESPACE: Final = "system"
 _KEY: Final = "index-format"
+_FULL_TEXT_KEY: Final = "index-full-text"
 _AT_ONCE: Final = 500
 _TOLD_EVERY: Final = 50_000
 _log = structlog.get_logger()
@@ -32,15 +35,26 @@ async def keep_index_current(store: Store, key_value: KeyValue, indexer: Indexer
     stored = 0 if known is None else int(known)
     if stored > FORMAT:
         raise NewerSchema(f"the index has format {stored}, this program knows {FORMAT}")
-    if stored == FORMAT:
-        return 0
+    words = await key_value.get(_NAMESPACE, _FULL_TEXT_KEY)
+    done = 0
+    if stored < FORMAT or indexer.full_text > FullText(int(words or 0)):
+        done = await _index_all(store, indexer, stored)
+    await key_value.compare_and_set(
+        _NAMESPACE, _FULL_TEXT_KEY, words, str(int(indexer.full_text)).encode()
+    )
+    await key_value.compare_and_set(_NAMESPACE, _KEY, known, str(FORMAT).encode())
+    return done
+
+
+async def _index_all(store: Store, indexer: Indexer, stored: int) -> int:
     done = 0
     for type_, number in sorted((await store.counts()).items()):
         if done == 0:
-            _log.warning("the index is of an older format and is made again", found=stored)
+            _log.warning(
+                "the index is of an older format, or lacks words, and is made again", found=stored
+            )
         done = await _index_type(store, type_, indexer, done)
         _log.info("indexed again", type=type_, resources=number)
-    await key_value.compare_and_set(_NAMESPACE, _KEY, known, str(FORMAT).encode())
     return done
 
 

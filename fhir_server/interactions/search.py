@@ -9,13 +9,15 @@ from fhir_server.fhir.outcome import Issue, operation_outcome
 from fhir_server.interactions.answering import preference
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.request import Reply, Request
+from fhir_server.interactions.searching.containing import contained_matches
 from fhir_server.interactions.searching.explaining import explained, refused_search
 from fhir_server.interactions.searching.finding import Found, Parts, find
 from fhir_server.interactions.searching.including import include
 from fhir_server.interactions.searching.linking import links_of
-from fhir_server.search.controls import Total
+from fhir_server.search.controls import Contained, Total
 from fhir_server.search.prepared import Prepared
 from fhir_server.search.scopes import ALL_TYPES, Scope, of_compartment, of_system, of_type
+from fhir_server.search.subsetting import Show
 from fhir_server.storage.versions import Version
 
 _ESTIMATE_CAP = 1000
@@ -74,7 +76,7 @@ async def _answered(prepared: Prepared, context: Context) -> Reply:
     included = await include(found.versions, prepared.controls.inclusions, context)
     links, followed = links_of(prepared, found, context)
     entries = [
-        *_entries(found.versions, b"match", prepared, context),
+        *_matches(found, prepared, context),
         *_entries(included.versions, b"include", prepared, context),
     ]
     issues = [*_dropped(prepared.dropped), *included.issues, *followed]
@@ -100,17 +102,29 @@ async def _total(prepared: Prepared, parts: Parts, found: Found, context: Contex
     return total
 
 
+def _matches(found: Found, prepared: Prepared, context: Context) -> list[bytes]:
+    """Entries of the matches: of their containers, or of what these contain."""
+    controls = prepared.controls
+    if controls.contained is Contained.FALSE or not controls.contained_alone:
+        return _entries(found.versions, b"match", prepared, context)
+    show = context.searching.subsetting.show(controls)
+    return [
+        _entry(url, type_, content, b"match", show)
+        for type_, url, content in contained_matches(found, prepared, context.base_url)
+    ]
+
+
+def _entry(url: str, type_: str, content: bytes, mode: bytes, show: Show | None) -> bytes:
+    return bundle.match_entry(url, content if show is None else show(type_, content), mode)
+
+
 def _entries(
     versions: Iterable[Version], mode: bytes, prepared: Prepared, context: Context
 ) -> list[bytes]:
     show = context.searching.subsetting.show(prepared.controls)
     base = context.base_url
     return [
-        bundle.match_entry(
-            f"{base}/{version.type}/{version.id}",
-            version.content if show is None else show(version.type, version.content),
-            mode,
-        )
+        _entry(f"{base}/{version.type}/{version.id}", version.type, version.content, mode, show)
         for version in versions
         if version.content is not None
     ]

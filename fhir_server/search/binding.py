@@ -17,6 +17,7 @@ from fhir_server.search.catalog import STORED, Catalog
 from fhir_server.search.chaining import chained, listed, reverse_chained
 from fhir_server.search.clause import Clause, shown
 from fhir_server.search.filtering import filtered
+from fhir_server.search.full_text import full_text_criteria
 from fhir_server.search.joining import Criteria, Joining
 from fhir_server.search.modifiers import criterion_of, modifiers_of
 from fhir_server.search.parameters import ready_parameter
@@ -26,9 +27,10 @@ from fhir_server.search.schemes import PATIENT, Scheme, scheme_of
 from fhir_server.search.stored import STORED_MODIFIERS, stored_criterion
 from fhir_server.search.values.parameter import Context
 from fhir_server.search.values.table import VALUES
+from fhir_server.search.words import FULL_TEXT, FullText
 from fhir_server.terminology.service import Terminology
 
-_NOT_BUILT = frozenset({"_content", "_query", "_text", "_type"})
+_NOT_BUILT = frozenset({"_query", "_type"})
 """Parameters of the specification that no element stands behind."""
 _JOINS: Final[Mapping[str, Callable[[str, Clause, Joining], Criteria]]] = {
     "_filter": filtered,
@@ -47,9 +49,14 @@ class Binder:
     """Binds clauses of any type; what it makes of definitions is kept."""
 
     def __init__(
-        self, catalog: Catalog, most_joined: int, terminology: Terminology | None = None
+        self,
+        catalog: Catalog,
+        most_joined: int,
+        full_text: FullText = FullText.TEXT,
+        terminology: Terminology | None = None,
     ) -> None:
         """`most_joined` is how many resources one link of a chain may match."""
+        self._full_text = full_text
         self._catalog = catalog
         self.terminology = terminology or Terminology(catalog.definitions)
         self._most_joined = most_joined
@@ -81,12 +88,15 @@ class Binder:
         catalog = self._catalog.of(type_)
         codes = {code for code, each in catalog.compiled.items() if each.type in VALUES}
         codes |= STORED | (_JOINS.keys() & catalog.definitions.keys())
+        codes |= {code for code in FULL_TEXT if self._has_full_text(type_, code)}
         return [catalog.definitions[code] for code in sorted(codes)]
 
     def modifiers(self, type_: str, code: str) -> Sequence[str]:
         """What a parameter may be followed by, the types of a reference included."""
         if code in STORED:
             return STORED_MODIFIERS[code]
+        if code in _JOINS or code in FULL_TEXT:
+            return ()
         bound = self.bound(type_, code)
         return [*modifiers_of(bound), *(bound.targets if len(bound.targets) > 1 else ())]
 
@@ -129,9 +139,15 @@ class Binder:
             return join(type_, clause, joining)
         if clause.chain:
             return chained(type_, clause, joining)
+        if clause.name in FULL_TEXT and clause.name in self._catalog.of(type_).definitions:
+            return full_text_criteria(type_, clause, self._full_text)
         if clause.name in STORED:
             return (stored_criterion(clause, joining.context),)
         return (criterion_of(self.bound(type_, clause.name), clause, joining),)
+
+    def _has_full_text(self, type_: str, code: str) -> bool:
+        known = self._catalog.of(type_).definitions
+        return code in known and self._full_text >= FULL_TEXT[code]
 
     def _remembered(self, type_: str, clause: Clause, context: Context) -> Criteria:
         """The criteria, from memory if they were asked before."""

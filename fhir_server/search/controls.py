@@ -41,6 +41,14 @@ class Summary(Enum):
     FALSE = "false"
 
 
+class Contained(Enum):
+    """https://hl7.org/fhir/R4/search.html#contained"""
+
+    FALSE = "false"
+    TRUE = "true"
+    BOTH = "both"
+
+
 class SortKey(NamedTuple):
     """One name of `_sort`."""
 
@@ -82,6 +90,10 @@ class Controls:
     """Names of the only elements that are wanted; none: all."""
     sort: tuple[SortKey, ...] = ()
     inclusions: tuple[Inclusion, ...] = ()
+    contained: Contained = Contained.FALSE
+    """Whether contained resources are looked for, alone or besides others."""
+    contained_alone: bool = False
+    """Whether those found are shown without their containers."""
     page: str | None = None
     """The sealed place to continue from; see `paging.py`."""
 
@@ -168,6 +180,10 @@ def _reader(name: str) -> Reader:
 
 def _require_together(changes: dict[str, Any]) -> None:
     """What controls demand of each other."""
+    if changes.get("contained", Contained.FALSE) is not Contained.FALSE and changes.get(
+        "inclusions"
+    ):
+        raise BadRequest("_contained cannot be asked for together with _include or _revinclude.")
     if changes.get("count_only"):
         changes["total"] = Total.ACCURATE
     if changes.get("summary") is Summary.TEXT and changes.get("inclusions"):
@@ -202,6 +218,20 @@ def _summary(_name: str, value: str, _: Sizes) -> Fields:
         raise BadRequest(f"_summary is one of {allowed}, not {shown(value)!r}.") from None
     counts = summary is Summary.COUNT
     return {"summary": summary, **({"count_only": True} if counts else {})}
+
+
+def _contained(_name: str, value: str, _: Sizes) -> Fields:
+    try:
+        return {"contained": Contained(value)}
+    except ValueError:
+        allowed = ", ".join(each.value for each in Contained)
+        raise BadRequest(f"_contained is one of {allowed}, not {shown(value)!r}.") from None
+
+
+def _contained_type(_name: str, value: str, _: Sizes) -> Fields:
+    if value not in {"container", "contained"}:
+        raise BadRequest(f"_containedType is container or contained, not {shown(value)!r}.")
+    return {"contained_alone": value == "contained"}
 
 
 def _elements(_name: str, value: str, _: Sizes) -> Fields:
@@ -264,6 +294,8 @@ _INCLUDING: Final = tuple(
 )
 _REPEATED: Final = frozenset(_INCLUDING)
 _READERS: Final[Mapping[str, Reader]] = {
+    "_contained": _contained,
+    "_containedType": _contained_type,
     "_count": _count,
     "_elements": _elements,
     "_explain": _explain,

@@ -15,8 +15,10 @@ from fhir_server.definitions.registry import Definitions
 from fhir_server.search import keys
 from fhir_server.search.catalog import Catalog, TypeCatalog
 from fhir_server.search.collecting import Collectors, noting
+from fhir_server.search.contained import add_contained
 from fhir_server.search.extracting import Find, Gathered, Visit, extractor
 from fhir_server.search.schemes import PATIENT, Scheme, scheme_of
+from fhir_server.search.words import FullText, full_text_finds
 from fhir_server.storage.versions import Terms
 
 FORMAT: Final = 2
@@ -33,7 +35,7 @@ class _TypeIndex:
 
 
 class Indexer:
-    """Terms of resources. Whoever changes `base_url` or `zone` must index everything again."""
+    """Terms of resources. Whoever changes what it is made with must index everything again."""
 
     def __init__(
         self,
@@ -42,9 +44,12 @@ class Indexer:
         *,
         zone: tzinfo = UTC,
         catalog: Catalog | None = None,
+        full_text: FullText = FullText.TEXT,
     ) -> None:
         """`zone` is for dates and times that name none; a catalog may be shared."""
+        self.full_text = full_text
         self._catalog = catalog or Catalog(definitions)
+        self._known = definitions.resource_types
         self._patients = definitions.compartment(PATIENT)
         self._collectors = Collectors(definitions.elements, base_url, zone)
         self._types: dict[str, _TypeIndex] = {}
@@ -63,6 +68,8 @@ class Indexer:
         id_ = resource.get("id")
         if type(id_) is str:
             gathered.keys.append(index.own + keys.value(id_))
+        if "contained" in resource:
+            add_contained(resource["contained"], self._known, self.terms, gathered)
         drivers, start, end = index.scheme.drivers(gathered)
         return Terms(
             keys=list(dict.fromkeys(gathered.keys)),
@@ -75,7 +82,11 @@ class Indexer:
     def _compile(self, type_: str) -> _TypeIndex:
         catalog = self._catalog.of(type_)
         scheme = scheme_of(catalog, self._patients)
-        finds = [*self._finds(catalog, scheme), *self._collectors.of_members(scheme)]
+        finds = [
+            *self._finds(catalog, scheme),
+            *self._collectors.of_members(scheme),
+            *full_text_finds(type_, catalog.definitions, self.full_text),
+        ]
         own = keys.itself(type_).prefix + keys.group(type_)
         return _TypeIndex(extractor(finds), scheme, own)
 

@@ -42,6 +42,11 @@ def indexed(type_: str, code: str) -> Indexed:
     return Indexed(prefix, number, base64.urlsafe_b64encode(prefix).decode()[:TEXT_BYTES])
 
 
+def prefix_of(text: str) -> bytes:
+    """The prefix of the parameter whose text keys begin so."""
+    return base64.urlsafe_b64decode(f"{text}==")
+
+
 @lru_cache(maxsize=4096)
 def group(name: str) -> bytes:
     """Four bytes for a system, a type or a unit; never ANY."""

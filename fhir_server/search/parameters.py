@@ -32,6 +32,7 @@ _RANKS: Final[Mapping[str, Rank]] = {
     "number": Rank.INTERVAL,
     "quantity": Rank.INTERVAL,
     "reference": Rank.REFERENCE,
+    "special": Rank.INTERVAL,
     "string": Rank.STRING,
     "token": Rank.TOKEN,
     "uri": Rank.URI,

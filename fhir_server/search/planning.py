@@ -10,6 +10,7 @@ drives is decided by a fixed rank, corrected by the store's estimates. Rewrites 
     member and pair      patient=1 and code=x              →  DriverIs(patient 1 with code x)
     term and date        code=x and date≥d                 →  DriverIs(code x, end ≥ d)
     date alone           date≥d                            →  DriverIs(all, end ≥ d)
+    circle               near=x,y                          →  IntervalIs(the box around them)
 
 A driver that says exactly what a criterion says replaces it; otherwise the criterion stays a
 test behind it. So the answer never depends on the choice.
@@ -36,6 +37,7 @@ from fhir_server.storage.query import (
     KeyHas,
     KeyIn,
     KeyIs,
+    Not,
     Order,
     Plan,
     Test,
@@ -103,6 +105,11 @@ class Criterion:
         """The test, if an index can begin with it."""
         return self.test if isinstance(self.test, _DRIVERS) else None
 
+    @property
+    def around(self) -> Driver | None:
+        """What every match meets and others may, where the test itself is no driver."""
+        return around(self.test) if isinstance(self.test, AllOf | AnyOf) else None
+
 
 class Candidate(NamedTuple):
     """One way to begin, and what remains to be tested."""
@@ -135,6 +142,39 @@ def any_of(tests: Sequence[Test]) -> Test:
     if len(merged) == 1:
         return merged[0]
     return AnyOf(tuple(merged)) if merged else NOTHING
+
+
+def around(test: Test) -> Driver | None:
+    """A driver that whatever meets the test meets too; None where none is to be seen.
+
+    all of them     any one; a box around the rest comes first
+    any of them     the keys of all, or one interval from the least to the greatest
+    """
+    match test:
+        case AllOf(tests):
+            return next((driver for each in tests if (driver := around(each))), None)
+        case AnyOf(tests):
+            drivers = [around(each) for each in tests]
+            return _spanning(drivers)
+        case Not():
+            return None
+        case _:
+            return test
+
+
+def _spanning(drivers: Sequence[Driver | None]) -> Driver | None:
+    keys = [key for driver in drivers if isinstance(driver, KeyIs) for key in driver.keys]
+    spans = [driver for driver in drivers if isinstance(driver, IntervalIs)]
+    if drivers and all(isinstance(driver, KeyIs) for driver in drivers):
+        return KeyIs(tuple(dict.fromkeys(keys)))
+    if len(spans) == len(drivers) and len({span.key for span in spans}) == 1:
+        lows, highs = [span.low for span in spans], [span.high for span in spans]
+        return IntervalIs(spans[0].key, _hull(lows), _hull(highs))
+    return None
+
+
+def _hull(ranges: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    return min(low for low, _ in ranges), max(high for _, high in ranges)
 
 
 async def make_plan(
@@ -254,8 +294,12 @@ def _as_they_are(criteria: Sequence[Criterion]) -> Iterator[_Opening]:
     """Criteria that an index can begin with; the main date has drivers that are ordered by it."""
     for index, criterion in enumerate(criteria):
         driver = criterion.driver
-        if driver is not None and not criterion.main_date:
+        if criterion.main_date:
+            continue
+        if driver is not None:
             yield _Opening(criterion.rank, partial(_itself, driver), (index,))
+        elif (wider := criterion.around) is not None:
+            yield _Opening(criterion.rank, partial(_itself, wider), ())
 
 
 def _itself(driver: Driver) -> Driver:

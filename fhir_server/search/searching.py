@@ -18,7 +18,15 @@ from fhir_server.search.binding import Binder
 from fhir_server.search.catalog import Catalog
 from fhir_server.search.clause import Clause, shown
 from fhir_server.search.compartments import membership
-from fhir_server.search.controls import FORMATTING, Fields, Sizes, processed, read_controls
+from fhir_server.search.containing import Containing, require_containable
+from fhir_server.search.controls import (
+    FORMATTING,
+    Contained,
+    Fields,
+    Sizes,
+    processed,
+    read_controls,
+)
 from fhir_server.search.explaining import Explanation, explain, narrowing
 from fhir_server.search.including import Linking
 from fhir_server.search.paging import PAGE_PARAMETER, Cursors, Place, query_digest
@@ -36,6 +44,7 @@ from fhir_server.search.scopes import Scope, of_type
 from fhir_server.search.sorting import ByIndex, Sorter
 from fhir_server.search.subsetting import Subsetting
 from fhir_server.search.values.parameter import Context
+from fhir_server.search.words import FullText
 from fhir_server.storage.query import KeyIs, Order, Plan
 
 _Criteria = Mapping[str, tuple[Criterion | Deferred, ...]]
@@ -56,12 +65,13 @@ class Searching:
         clock: Clock | None = None,
         zone: tzinfo = UTC,
         catalog: Catalog | None = None,
+        full_text: FullText = FullText.TEXT,
     ) -> None:
         """`zone` is for dates and times that name none; a catalog may be shared."""
         catalog = catalog or Catalog(definitions)
         self._definitions = definitions
         self._limits = limits or Limits()
-        self._binder = Binder(catalog, self._limits.joined)
+        self._binder = Binder(catalog, self._limits.joined, full_text)
         self._cursors = Cursors(page_key)
         self.sizes = sizes or Sizes()
         self._clock = clock or SystemClock()
@@ -70,6 +80,12 @@ class Searching:
         self._sorter = Sorter(catalog, self._binder.scheme, zone, base_url)
         self.linking = Linking(catalog, self._binder.scheme, base_url)
         self.subsetting = Subsetting(definitions.elements)
+        containers = (
+            each
+            for each in sorted(definitions.resource_types)
+            if "contained" in definitions.elements.children(each)
+        )
+        self._containing = Containing(tuple(containers), self._binder.scheme)
 
     def prepare(
         self, scope: Scope | str, pairs: Sequence[Pair], *, lenient: bool = False, caller: str = ""
@@ -99,6 +115,8 @@ class Searching:
             processed(further, controls),
             (*unknown, *ignored),
         )
+        if controls.contained is not Contained.FALSE:
+            require_containable(prepared)
         return self._placed(prepared, caller)
 
     def prepare_criteria(
@@ -130,6 +148,8 @@ class Searching:
 
         The plans have the order of the result; what they lack is the place and the limit.
         """
+        if prepared.controls.contained is not Contained.FALSE:
+            return await self._containing.plans(prepared, finder)
         order = prepared.order.order if isinstance(prepared.order, ByIndex) else OLDEST_FIRST
         plans = [
             await self._plan(type_, criteria, finder, order)
@@ -236,4 +256,7 @@ def _digest(prepared: Prepared) -> bytes:
     """Which result a page link belongs to: its criteria and its order."""
     sort = [("_sort", f"{'-' * key.descending}{key.code}") for key in prepared.controls.sort]
     order = [(f"{name} {at}", code) for at, (name, code) in enumerate(sort)]
+    if prepared.controls.contained is not Contained.FALSE:
+        alone = str(prepared.controls.contained_alone)
+        order.append((f"_contained {prepared.controls.contained.value}", alone))
     return query_digest("/".join(prepared.scope.path), [*prepared.asked, *order])

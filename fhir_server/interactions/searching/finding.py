@@ -35,6 +35,8 @@ class Found:
     """Where the page before this one ends; None when this is the first."""
     next: Place | None = None
     """Where the page behind this one begins; None when this is the last."""
+    parts: Sequence[int] = ()
+    """Of each version the part of the result it is in, where the store has the order."""
     total: int | None = None
     """How many matches there are, where it had to be found out."""
 
@@ -70,8 +72,10 @@ async def _in_order(
             break
     first = next((_place(at, page.first) for at, page in pages if page.first is not None), None)
     versions = [version for _, page in pages for version in page.versions]
+    numbers = [at for at, page in pages for _ in page.versions]
     back = first if first is not None else _beyond(place, walked)
-    return _found(versions, back if place is not None else None, further, backward=backward)
+    shown = _found(versions, back if place is not None else None, further, backward=backward)
+    return replace(shown, parts=numbers[::-1] if backward else numbers)
 
 
 def _walk(
@@ -144,9 +148,10 @@ def _found(
     """A page from what was walked: `back` is where it was begun, `further` where it goes on."""
     if backward:
         previous = further._replace(backward=True) if further else None
-        return Found(versions[::-1], previous, back and back._replace(backward=False), total)
+        following = back and back._replace(backward=False)
+        return Found(versions[::-1], previous, following, total=total)
     previous = back._replace(backward=True) if back else None
-    return Found(versions, previous, further, total)
+    return Found(versions, previous, further, total=total)
 
 
 async def require_few(

@@ -12,6 +12,7 @@ from fhir_server.search.values import (
     composite,
     date,
     number,
+    position,
     quantity,
     reference,
     string,
@@ -40,11 +41,12 @@ VALUES: Mapping[str, Values] = {
     "number": number,
     "quantity": quantity,
     "reference": reference,
+    "special": position,
     "string": string,
     "token": token,
     "uri": uri,
 }
-"""By search type; `special` has no values of its own."""
+"""By search type; of the special ones only `near` has elements behind it."""
 
 
 def indexers(zone: tzinfo = UTC, base_url: str = "") -> Mapping[str, Mapping[str, Indexer]]:
@@ -58,6 +60,7 @@ def indexers(zone: tzinfo = UTC, base_url: str = "") -> Mapping[str, Mapping[str
         "number": number.INDEXERS,
         "quantity": quantity.INDEXERS,
         "reference": reference.indexers(base_url),
+        "special": position.INDEXERS,
         "string": string.INDEXERS,
         "token": token.INDEXERS,
         "uri": uri.INDEXERS,

@@ -13,7 +13,14 @@ from typing import Any
 
 from fhir_server.definitions.registry import Definitions
 from fhir_server.definitions.search_parameters import SearchParameter
-from tests.support.brute_force import filters, including, references, sorting
+from tests.support.brute_force import (
+    contained,
+    filters,
+    full_text,
+    including,
+    references,
+    sorting,
+)
 from tests.support.brute_force.dates import Clock
 from tests.support.brute_force.dates import matches as date_matches
 from tests.support.brute_force.elements import Element, Elements
@@ -35,7 +42,7 @@ from tests.support.brute_force.values import World, element_matches, is_present,
 
 Resource = dict[str, Any]
 
-_EVERYWHERE = frozenset({"_id", "_lastUpdated", "_list", "_type", "_filter"})
+_EVERYWHERE = frozenset({"_id", "_lastUpdated", "_list", "_type", "_filter", "_text", "_content"})
 _NEGATIONS = frozenset({"not", "not-in"})
 _KILOMETRES = {"km": 1.0, "m": 0.001, "[mi_us]": 1.609347219, "[mi_i]": 1.609344, "mi": 1.609344}
 _EARTH = 6371.0088
@@ -69,6 +76,8 @@ class BruteForce:
         query = parse(url)
         for each in query.criteria if query.type else ():
             self._require_meaning(query.type, each.name, each.values)
+        if dict(query.controls).get("_contained", "false") != "false":
+            return contained.matches(query, self.resources, self._is_match)
         found = [each for each in self.resources if self._is_match(each, query)]
         return [_place(each) for each in sorting.sort(found, query.controls, self)]
 
@@ -140,6 +149,9 @@ class BruteForce:
                 return any(self._is_listed(resource, id_) for id_ in criterion.values)
             case Plain("_id", "missing"):
                 return _is_absent(criterion)
+            case Plain("_text" | "_content" as code, ""):
+                words = full_text.WORDS[code](resource)
+                return any(full_text.holds(unescape(value), words) for value in criterion.values)
             case Plain("_lastUpdated", modifier):
                 return self._was_updated(resource, modifier, criterion)
         return self._meets(resource, name, criterion.values)
@@ -226,13 +238,15 @@ class BruteForce:
         if parameter.type == "reference" and modifier in {"above", "below"}:
             return self._hierarchies.matches(modifier, value, parameter, found)
         if parameter.type == "special":
-            return any(_is_near(value, each.value) for each in found)
+            return any(_is_near(value, each.value) for each in found if _is_place(each.value))
         return any(element_matches(parameter, modifier, value, each, self._world) for each in found)
 
     def is_missing(self, resource: Resource, parameter: SearchParameter) -> bool:
         """Whether a resource has nothing that a parameter could find."""
         if parameter.type != "composite":
             found = self.elements.found(resource, parameter)
+            if parameter.type == "special":
+                return not any(_is_place(each.value) for each in found)
             return not any(is_present(parameter.type, each, self._world) for each in found)
         kinds = [part.parameter.type for part in parameter.components]
         return not any(
@@ -248,16 +262,24 @@ def _place(resource: Mapping[str, Any]) -> str:
     return f"{resource['resourceType']}/{resource['id']}"
 
 
+def _is_place(position: Mapping[str, Any]) -> bool:
+    """Whether a position is one on the Earth."""
+    latitude, longitude = position.get("latitude"), position.get("longitude")
+    if latitude is None or longitude is None:
+        return False
+    return abs(float(latitude)) <= 90 and abs(float(longitude)) <= 180
+
+
 def _is_near(value: str, position: Mapping[str, Any]) -> bool:
     """`latitude|longitude|distance|units`; https://hl7.org/fhir/R4/location.html#positional."""
     latitude, longitude, *rest = split(value, "|")
     distance = float(rest[0]) if rest and rest[0] else 50.0
-    unit = _KILOMETRES[rest[1] if len(rest) > 1 and rest[1] else "km"]
+    unit = _KILOMETRES[rest[1] if len(rest) > 1 and rest[0] and rest[1] else "km"]
     here = math.radians(float(latitude)), math.radians(float(longitude))
     there = math.radians(float(position["latitude"])), math.radians(float(position["longitude"]))
     half = math.sin((there[0] - here[0]) / 2) ** 2
     half += math.cos(here[0]) * math.cos(there[0]) * math.sin((there[1] - here[1]) / 2) ** 2
-    return 2 * _EARTH * math.asin(math.sqrt(half)) <= distance * unit
+    return 2 * _EARTH * math.asin(min(1.0, math.sqrt(half))) <= distance * unit
 
 
 def _is_absent(criterion: Criterion) -> bool:

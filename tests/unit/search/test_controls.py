@@ -4,6 +4,7 @@ import pytest
 
 from fhir_server.errors import BadRequest, UnknownParameter
 from fhir_server.search.controls import (
+    Contained,
     Controls,
     Fields,
     Inclusion,
@@ -62,6 +63,12 @@ UNDERSTOOD = [
     ([("_total", "accurate")], Controls(count=50, total=Total.ACCURATE)),
     ([("_format", "json"), ("_pretty", "true")], Controls(count=50)),
     ([("_page", "abc")], Controls(count=50, page="abc")),
+    ([("_contained", "false"), ("_containedType", "container")], Controls(count=50)),
+    ([("_contained", "both")], Controls(count=50, contained=Contained.BOTH)),
+    (
+        [("_contained", "true"), ("_containedType", "contained")],
+        Controls(count=50, contained=Contained.TRUE, contained_alone=True),
+    ),
 ]
 
 
@@ -74,6 +81,10 @@ def test_controls_are_read(pairs: list[tuple[str, str]], expected: Controls) -> 
 
 
 WRONG = [
+    ([("_contained", "yes")], "_contained is one of false, true, both, not 'yes'"),
+    ([("_containedType", "")], "_containedType is container or contained, not ''"),
+    ([("_contained", "true"), ("_include", "A:b")], "_contained cannot be asked for together with"),
+    ([("_contained:x", "true")], "_contained does not take :x"),
     ([("_count", "-1")], "_count is a number from 0 to 1000, not '-1'"),
     ([("_count", "ten")], "_count is a number from 0 to 1000, not 'ten'"),
     ([("_count", "٣")], "_count is a number"),
@@ -109,7 +120,7 @@ def test_a_wrong_control_is_refused_even_leniently(
         read_controls(pairs, Sizes(), lenient=lenient)
 
 
-NOT_YET = [("_contained", "true")]
+NOT_YET = [("_no-such-control", "true")]
 
 
 @pytest.mark.parametrize(("name", "value"), NOT_YET)

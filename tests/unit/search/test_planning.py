@@ -9,11 +9,12 @@ from fhir_server.definitions.registry import load_definitions
 from fhir_server.search.catalog import Catalog
 from fhir_server.search.drivers import long
 from fhir_server.search.indexing import Indexer
-from fhir_server.search.planning import NOTHING, Rank, any_of, candidates
+from fhir_server.search.planning import NOTHING, Rank, any_of, around, candidates
 from fhir_server.search.schemes import PATIENT, Scheme, scheme_of
 from fhir_server.search.searching import Searching
 from fhir_server.storage.query import (
     LONG,
+    AllOf,
     AnyOf,
     By,
     Driver,
@@ -22,6 +23,7 @@ from fhir_server.storage.query import (
     IntervalIs,
     KeyIn,
     KeyIs,
+    Not,
     Order,
     Plan,
     Test,
@@ -330,3 +332,32 @@ ALTERNATIVES: list[tuple[list[Test], Test]] = [
 @pytest.mark.parametrize(("tests", "expected"), ALTERNATIVES)
 def test_alternatives_become_one_test(tests: list[Test], expected: Test) -> None:
     assert any_of(tests) == expected
+
+
+A, B, C = (bytes([number]) * 16 for number in range(3))
+BOX, FURTHER, ELSEWHERE = (
+    IntervalIs((1, 1), (0, 2), (5, 6)),
+    IntervalIs((1, 1), (1, 4), (3, 4)),
+    IntervalIs((2, 2), (0, 2), (5, 6)),
+)
+AROUND: list[tuple[Test, Driver | None]] = [
+    (KeyIs((A,)), KeyIs((A,))),
+    (AllOf((Not(KeyIs((A,))), KeyIs((B,)))), KeyIs((B,))),
+    (AnyOf((KeyIs((A, B)), KeyIs((B, C)))), KeyIs((A, B, C))),
+    (AnyOf((AllOf((KeyIs((A,)), KeyIs((C,)))), KeyIs((B,)))), KeyIs((A, B))),
+    (AnyOf((BOX, FURTHER)), IntervalIs((1, 1), (0, 4), (3, 6))),
+    (AnyOf((AllOf((BOX, KeyIs((A,)))), FURTHER)), IntervalIs((1, 1), (0, 4), (3, 6))),
+    (AnyOf((BOX, ELSEWHERE)), None),
+    (AnyOf((BOX, KeyIs((A,)))), None),
+    (AnyOf((KeyIs((A,)), Not(KeyIs((B,))))), None),
+    (Not(KeyIs((A,))), None),
+    (AllOf(()), None),
+    (NOTHING, None),
+]
+
+
+@pytest.mark.parametrize(("test", "driver"), AROUND)
+def test_what_has_no_index_of_its_own_begins_where_all_its_matches_are(
+    test: Test, driver: Driver | None
+) -> None:
+    assert around(test) == driver
