@@ -152,8 +152,8 @@ class Settings(BaseSettings):
         "text",
         description=(
             "What is indexed word by word: nothing, narratives (`text`, for `_text`), or all that"
-            " a resource says as well (`content`, for `_content`), which costs twice as much time"
-            " to write and as much room again."
+            " a resource says as well (`content`, for `_content`), which costs about three times"
+            " the time and the room of all other indexing."
         ),
     )
     zone: str = Field(

@@ -29,7 +29,7 @@ from fhir_server.storage.query import (
     Test,
     UpdatedIn,
 )
-from fhir_server.storage.versions import Interval, Key, Terms
+from fhir_server.storage.versions import Interval, Key
 
 MOST_SLOTS: Final = 64
 """Contained resources of one type in one container that a search looks through."""
@@ -38,9 +38,9 @@ _THERE: Final = "_contained"
 
 
 def add_contained(
-    contained: Any, types: frozenset[str], terms: Callable[[dict[str, Any]], Terms], to: Entries
+    contained: Any, types: frozenset[str], of: Callable[[dict[str, Any]], Entries], to: Entries
 ) -> None:
-    """The terms of contained resources, as `terms` makes them of each, moved to their slots."""
+    """The entries of contained resources, as `of` makes them of each, moved to their slots."""
     slots: dict[str, int] = {}
     for each in contained if type(contained) is list else ():
         type_ = each.get("resourceType") if type(each) is dict else None
@@ -48,7 +48,7 @@ def add_contained(
             continue
         slot = slots.get(type_, 0)
         slots[type_] = slot + 1
-        own = terms({name: value for name, value in each.items() if name != "contained"})
+        own = of(each)
         to.keys.append(there(type_, slot))
         to.keys += [_key(key, slot) for key in own.keys]
         to.intervals += [

@@ -59,17 +59,10 @@ class Indexer:
 
         Malformed parts give no terms and never raise; a type that does not exist is a KeyError.
         """
-        type_ = resource["resourceType"]
-        index = self._types.get(type_)
-        if index is None:
-            index = self._types[type_] = self._compile(type_)
-        gathered = Gathered(resource=resource)
-        index.visit(resource, gathered)
-        id_ = resource.get("id")
-        if type(id_) is str:
-            gathered.keys.append(index.own + keys.value(id_))
+        index = self._index(resource["resourceType"])
+        gathered = _gathered(resource, index)
         if "contained" in resource:
-            add_contained(resource["contained"], self._known, self.terms, gathered)
+            add_contained(resource["contained"], self._known, self._entries, gathered)
         drivers, start, end = index.scheme.drivers(gathered)
         return Terms(
             keys=list(dict.fromkeys(gathered.keys)),
@@ -78,6 +71,15 @@ class Indexer:
             start=start,
             end=end,
         )
+
+    def _entries(self, contained: dict[str, Any]) -> Gathered:
+        return _gathered(contained, self._index(contained["resourceType"]))
+
+    def _index(self, type_: str) -> _TypeIndex:
+        index = self._types.get(type_)
+        if index is None:
+            index = self._types[type_] = self._compile(type_)
+        return index
 
     def _compile(self, type_: str) -> _TypeIndex:
         catalog = self._catalog.of(type_)
@@ -96,3 +98,13 @@ class Indexer:
                 marked = keys.indexed(catalog.type, code)
                 for find in self._collectors.of_parameter(compiled, marked):
                     yield noting(find, code, scheme)
+
+
+def _gathered(resource: dict[str, Any], index: _TypeIndex) -> Gathered:
+    """What one walk collects, and the key of the resource itself."""
+    gathered = Gathered(resource=resource)
+    index.visit(resource, gathered)
+    id_ = resource.get("id")
+    if type(id_) is str:
+        gathered.keys.append(index.own + keys.value(id_))
+    return gathered

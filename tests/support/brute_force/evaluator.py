@@ -183,6 +183,9 @@ class BruteForce:
                 for each in targets:
                     if self._knows({"resourceType": each}, rest):
                         self._require_meaning(each, rest, values)
+            case Plain("_filter", ""):
+                for modifier, value in filters.comparisons(filters.read(values[0])):
+                    self._world.terminology.require_meaning(modifier, value)
             case Plain(code, "in" | "not-in" | "below" | "above" as modifier):
                 parameter = self.elements.parameter(type_, code)
                 if parameter is not None and parameter.type == "token":

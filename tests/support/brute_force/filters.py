@@ -70,6 +70,19 @@ def read(text: str) -> Filter:
     return found
 
 
+def comparisons(tree: Filter) -> Iterator[tuple[str, str]]:
+    """Operators that ask terminology, as the modifier they say the same as, and their values."""
+    match tree:
+        case Logic(parts=parts):
+            for part in parts:
+                yield from comparisons(part)
+        case Test(condition=condition, rest=rest, operator=operator, value=value):
+            for below in (condition, rest):
+                yield from comparisons(below) if below is not None else ()
+            if operator in _BY_MODIFIER:
+                yield _BY_MODIFIER[operator], value
+
+
 def modifiers(tree: Filter) -> Iterator[str]:
     """The modifiers of tokens that its operators say the same as."""
     match tree:
