@@ -29,8 +29,13 @@ def response(type_: str, entries: Sequence[bytes]) -> bytes:
 
 def match_entry(full_url: str, resource: bytes, mode: bytes = b"match") -> bytes:
     """An entry of a searchset; `mode` is match, include or outcome."""
-    head = b'{"fullUrl":"%b","resource":' % full_url.encode() if full_url else b'{"resource":'
-    return b'%b%b,"search":{"mode":"%b"}}' % (head, resource, mode)
+    if not full_url:
+        return b'{"resource":%b,"search":{"mode":"%b"}}' % (resource, mode)
+    return b'{"fullUrl":"%b","resource":%b,"search":{"mode":"%b"}}' % (
+        full_url.encode(),
+        resource,
+        mode,
+    )
 
 
 def history_entry(

@@ -4,6 +4,7 @@ https://hl7.org/fhir/R4/http.html#ops
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import quote_plus
 
 from fhir_server.fhir.outcome import Issue, operation_outcome
@@ -91,5 +92,6 @@ def link(url: str, pairs: Sequence[tuple[str, str]]) -> str:
     return f"{url}?{query}"
 
 
+@lru_cache(maxsize=4096)
 def _quoted(text: str) -> str:
     return quote_plus(text, safe=":/,$-._~")

@@ -6,6 +6,7 @@ Logic has three values: what compares with nothing is unknown (None), and only T
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from fhir_server.fhir.reference import Elsewhere, Local, parse
@@ -53,13 +54,16 @@ def reacher(paths: Sequence[Path]) -> Reach:
 
 def names_type(text: object, type_: str) -> bool:
     """Whether a reference's text, relative or absolute, names a resource of a type."""
-    if type(text) is not str:
-        return False
+    return type(text) is str and _type_named(text) == type_
+
+
+@lru_cache(maxsize=8192)
+def _type_named(text: str) -> str | None:
     match parse(text):
         case Local(type=named) | Elsewhere(type=named):
-            return named == type_
+            return named
         case _:
-            return False
+            return None
 
 
 def _walk(steps: tuple[Step, ...]) -> Reach:

@@ -8,10 +8,10 @@ https://hl7.org/fhir/R4/search.html#include
 Only what the definitions say is known here; what is followed is asked for in `interactions`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from fhir_server.errors import BadRequest, UnknownParameter
 from fhir_server.fhir.reference import Elsewhere, Local, Reference, parse
@@ -37,8 +37,8 @@ class Named(NamedTuple):
     """Types a definition named by its url may have; the only types meant, if it is local."""
 
 
-Naming = Callable[[bytes], Sequence[Named]]
-"""What the content of a resource names, each once, in the order it stands there."""
+Naming = Callable[[Iterable[bytes]], Sequence[Named]]
+"""What resources name, each once: parameter by parameter, in the order it stands there."""
 
 
 class Linking:
@@ -138,15 +138,17 @@ class Linking:
             return None
         glance = glance_at(path for code, _ in followed for path, _ in self._paths(type_, code))
 
-        def name(content: bytes) -> Sequence[Named]:
-            resource = glance(content)
-            found: dict[Named, None] = {}
-            for place in places:
-                for element in place.reach(resource):
-                    named = self._named(element, place)
-                    if named is not None:
-                        found[named] = None
-            return list(found)
+        def name(contents: Iterable[bytes]) -> Sequence[Named]:
+            found: list[tuple[_Place, dict[str, None]]] = [(place, {}) for place in places]
+            for content in contents:
+                resource = glance(content)
+                for place, texts in found:
+                    for element in place.reach(resource):
+                        text = element.get("reference") if type(element) is dict else element
+                        if type(text) is str:
+                            texts[text] = None
+            named = (self._named(text, place) for place, texts in found for text in texts)
+            return [each for each in dict.fromkeys(named) if each is not None]
 
         return name
 
@@ -165,9 +167,8 @@ class Linking:
             if isinstance(found, Path):
                 yield found, self.targets(type_, code)
 
-    def _named(self, element: Any, place: "_Place") -> Named | None:
-        text = element.get("reference") if type(element) is dict else element
-        reference = self._parse(text) if type(text) is str else None
+    def _named(self, text: str, place: "_Place") -> Named | None:
+        reference = self._parse(text)
         match reference:
             case Local(type=type_) if place.target in {None, type_} and type_ in self._types:
                 return Named(reference, (type_,))

@@ -149,9 +149,9 @@ class Searching:
         """The plan of criteria alone; see `prepare_criteria`."""
         return await self._plan(type_, self.prepare_criteria(type_, pairs), finder)
 
-    def page_pair(self, prepared: Prepared, place: Place, caller: str = "") -> Pair:
-        """What a link to the page at `place` carries besides `prepared.pairs`."""
-        return PAGE_PARAMETER, self._cursors.seal(place, _digest(prepared), caller)
+    def sealed(self, prepared: Prepared, place: Place, caller: str = "") -> str:
+        """The `_page` by which a link besides `prepared.pairs` leads to the page at `place`."""
+        return self._cursors.seal(place, _digest(prepared), caller)
 
     def _require_known(self, scope: Scope, fields: Fields) -> None:
         """UnknownParameter for what a control names and the types do not have."""

@@ -163,7 +163,7 @@ def test_a_page_link_continues_the_same_search_only(searching: Searching) -> Non
     first = searching.prepare("Patient", pairs, caller="ann")
     assert first.place is None
     place = Place((0, 5), 6)
-    page = searching.page_pair(first, place, caller="ann")
+    page = ("_page", searching.sealed(first, place, caller="ann"))
     again = searching.prepare("Patient", [*reversed(pairs), page, ("_count", "2")], caller="ann")
     assert again.place == place
     assert page not in again.pairs
