@@ -92,6 +92,13 @@ def link(url: str, pairs: Sequence[tuple[str, str]]) -> str:
     return f"{url}?{query}"
 
 
-@lru_cache(maxsize=4096)
 def _quoted(text: str) -> str:
+    return _kept(text) if len(text) <= _LONGEST_KEPT else _escaped(text)
+
+
+def _escaped(text: str) -> str:
     return quote_plus(text, safe=":/,$-._~")
+
+
+_LONGEST_KEPT = 200
+_kept = lru_cache(maxsize=4096)(_escaped)

@@ -53,14 +53,14 @@ async def _search(scope: Scope, request: Request, context: Context) -> Reply:
     included = await include(found.versions, prepared.controls.inclusions, context)
     links, followed = links_of(prepared, found, context)
     entries = [
-        *_entries(found.versions, b"match", prepared, context),
-        *_entries(included.versions, b"include", prepared, context),
+        _entries(found.versions, b"match", prepared, context),
+        _entries(included.versions, b"include", prepared, context),
     ]
     issues = [*_dropped(prepared.dropped), *included.issues, *followed]
     if issues:
         outcome = json_format.write(operation_outcome(issues))
         entries.append(bundle.match_entry("", outcome, b"outcome"))
-    return Reply(200, content=bundle.searchset(entries, links, total))
+    return Reply(200, content=bundle.searchset([*filter(None, entries)], links, total))
 
 
 async def _total(prepared: Prepared, parts: Parts, found: Found, context: Context) -> int | None:
@@ -81,18 +81,14 @@ async def _total(prepared: Prepared, parts: Parts, found: Found, context: Contex
 
 def _entries(
     versions: Iterable[Version], mode: bytes, prepared: Prepared, context: Context
-) -> list[bytes]:
+) -> bytes:
     show = context.searching.subsetting.show(prepared.controls)
-    base = context.base_url
-    return [
-        bundle.match_entry(
-            f"{base}/{version.type}/{version.id}",
-            version.content if show is None else show(version.type, version.content),
-            mode,
-        )
+    shown = [
+        (version.type, version.id, content if show is None else show(version.type, content))
         for version in versions
-        if version.content is not None
+        if (content := version.content) is not None
     ]
+    return bundle.match_entries(context.base_url, shown, mode)
 
 
 def _dropped(names: Sequence[str]) -> list[Issue]:

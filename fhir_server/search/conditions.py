@@ -54,16 +54,21 @@ def reacher(paths: Sequence[Path]) -> Reach:
 
 def names_type(text: object, type_: str) -> bool:
     """Whether a reference's text, relative or absolute, names a resource of a type."""
-    return type(text) is str and _type_named(text) == type_
+    if type(text) is not str:
+        return False
+    return (_kept_type if len(text) <= _LONGEST_KEPT else _type_named)(text) == type_
 
 
-@lru_cache(maxsize=8192)
 def _type_named(text: str) -> str | None:
     match parse(text):
         case Local(type=named) | Elsewhere(type=named):
             return named
         case _:
             return None
+
+
+_LONGEST_KEPT = 200
+_kept_type = lru_cache(maxsize=8192)(_type_named)
 
 
 def _walk(steps: tuple[Step, ...]) -> Reach:
