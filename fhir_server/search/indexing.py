@@ -15,7 +15,9 @@ from fhir_server.definitions.registry import Definitions
 from fhir_server.search import keys
 from fhir_server.search.catalog import Catalog, TypeCatalog
 from fhir_server.search.collecting import Collectors, noting
-from fhir_server.search.extracting import Find, Gathered, Visit, extractor
+from fhir_server.search.extracting import Find, extractor
+from fhir_server.search.gathering import Gathered, Visit
+from fhir_server.search.remembering import Memory
 from fhir_server.search.schemes import PATIENT, Scheme, scheme_of
 from fhir_server.storage.versions import Terms
 
@@ -42,11 +44,17 @@ class Indexer:
         *,
         zone: tzinfo = UTC,
         catalog: Catalog | None = None,
+        remembers: bool = True,
     ) -> None:
-        """`zone` is for dates and times that name none; a catalog may be shared."""
+        """`zone` is for dates and times that name none; a catalog may be shared.
+
+        Who does not remember looks at every element as if it were the first of its kind: it
+        finds the same, and takes longer.
+        """
         self._catalog = catalog or Catalog(definitions)
         self._patients = definitions.compartment(PATIENT)
-        self._collectors = Collectors(definitions.elements, base_url, zone)
+        self._memory = Memory() if remembers else None
+        self._collectors = Collectors(definitions.elements, base_url, zone, self._memory)
         self._types: dict[str, _TypeIndex] = {}
 
     def terms(self, resource: dict[str, Any]) -> Terms:
@@ -58,26 +66,23 @@ class Indexer:
         index = self._types.get(type_)
         if index is None:
             index = self._types[type_] = self._compile(type_)
-        gathered = Gathered(resource=resource)
+        gathered = Gathered(resource)
         index.visit(resource, gathered)
         id_ = resource.get("id")
         if type(id_) is str:
             gathered.keys.append(index.own + keys.value(id_))
         drivers, start, end = index.scheme.drivers(gathered)
-        return Terms(
-            keys=list(dict.fromkeys(gathered.keys)),
-            drivers=drivers,
-            intervals=list(dict.fromkeys(gathered.intervals)),
-            start=start,
-            end=end,
-        )
+        intervals = gathered.intervals
+        if len(intervals) > 1:
+            intervals = list(dict.fromkeys(intervals))
+        return Terms(list(dict.fromkeys(gathered.keys)), drivers, intervals, start, end)
 
     def _compile(self, type_: str) -> _TypeIndex:
         catalog = self._catalog.of(type_)
         scheme = scheme_of(catalog, self._patients)
         finds = [*self._finds(catalog, scheme), *self._collectors.of_members(scheme)]
         own = keys.itself(type_).prefix + keys.group(type_)
-        return _TypeIndex(extractor(finds), scheme, own)
+        return _TypeIndex(extractor(finds, self._memory), scheme, own)
 
     def _finds(self, catalog: TypeCatalog, scheme: Scheme) -> Iterator[Find]:
         for code, compiled in catalog.compiled.items():

@@ -31,8 +31,7 @@ class Interval(NamedTuple):
     high: float
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(msgspec.Struct, frozen=True):
     """Everything by which one version can be found. No duplicates in `keys` and `drivers`."""
 
     keys: Sequence[Key] = ()
