@@ -15,6 +15,7 @@ the memory of its text. So the text of a plan has a bounded length.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, cast
 
 from fhir_server.storage.base import DeadlineExceeded
@@ -34,6 +35,7 @@ from fhir_server.storage.query import (
     KeyIs,
     Plan,
     UpdatedIn,
+    is_short,
 )
 from fhir_server.storage.versions import EARLIEST, LATEST
 
@@ -43,6 +45,9 @@ LONG_TEXT: Final = 10_000
 """From so many characters on, a statement takes long to prepare, and much memory."""
 
 _LONGEST_TEXT = 4 * LONG_TEXT
+_FEW_TESTS = 8
+_PLAIN = (KeyIs, KeyIn, KeyHas, DriverIs, IdIs, IntervalIs, UpdatedIn)
+"""Tests of which a plan that is remembered may have a few."""
 _RUNS = 16
 """A driver of more terms than this is looked up as one set, without order."""
 _JOIN = Sql(" CROSS JOIN resources r ON r.n = k.n")
@@ -76,11 +81,22 @@ def matches(plan: Plan, y: int, columns: str) -> Sql:
 
     A row may have further columns behind those asked for.
     """
+    tests = plan.tests
+    short = all(isinstance(each, _PLAIN) and is_short(each) for each in tests)
+    if short and len(tests) <= _FEW_TESTS and is_short(plan.drive):
+        return _kept_matches(plan, y, columns)
+    return _matches(plan, y, columns)
+
+
+def _matches(plan: Plan, y: int, columns: str) -> Sql:
     statement = _selected(_sources(plan.drive, y, plan.order.by), plan, y, columns)
     if len(statement.text) > LONG_TEXT:
         sets = [_source(part, y, plan.order.by) for part in _parts(plan.drive)]
         statement = _selected(sets, plan, y, columns)
     return _bounded(statement)
+
+
+_kept_matches = lru_cache(maxsize=512)(_matches)
 
 
 def counted(plan: Plan, y: int, most: int) -> Sql:

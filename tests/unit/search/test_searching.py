@@ -236,3 +236,27 @@ def test_every_parameter_that_is_listed_can_be_searched_by(
     compiled = sum(len(catalog.of(type_).compiled) for type_ in catalog.definitions.resource_types)
     stored = 2 * len(catalog.definitions.resource_types)
     assert count == compiled + stored - 1  # Location.near, which is special
+
+
+def test_a_search_that_was_understood_is_not_understood_again(searching: Searching) -> None:
+    pairs = [("code", "s|c"), ("date", "ge2020"), ("_sort", "-date")]
+    known = searching.prepare("Observation", pairs)
+    assert searching.prepare("Observation", list(pairs)) is known
+    for other in (
+        searching.prepare("Observation", pairs[::-1]),
+        searching.prepare("Condition", [("code", "s|c")]),
+        searching.prepare("Observation", pairs, lenient=True),
+        searching.prepare("Observation", pairs, caller="ann"),
+    ):
+        assert other is not known
+
+
+def test_what_is_near_a_date_depends_on_the_moment_of_asking(catalog: Catalog) -> None:
+    clock = SettableClock(JANUARY_2020 + 100 * DAY)
+    searching = Searching(
+        catalog.definitions, "http://h/fhir", b"0" * 16, clock=clock, catalog=catalog
+    )
+    pairs = [("date", "ap2020-01-01")]
+    before = searching.prepare("Observation", pairs)
+    clock.advance(900 * DAY)
+    assert searching.prepare("Observation", pairs).criteria != before.criteria
