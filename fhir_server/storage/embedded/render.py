@@ -81,11 +81,14 @@ def matches(plan: Plan, y: int, columns: str) -> Sql:
 
     A row may have further columns behind those asked for.
     """
+    return (_kept_matches if _is_short(plan) else _matches)(plan, y, columns)
+
+
+def _is_short(plan: Plan) -> bool:
+    """Whether the statement of a plan may be remembered: screens ask the same again and again."""
     tests = plan.tests
     short = all(isinstance(each, _PLAIN) and is_short(each) for each in tests)
-    if short and len(tests) <= _FEW_TESTS and is_short(plan.drive):
-        return _kept_matches(plan, y, columns)
-    return _matches(plan, y, columns)
+    return short and len(tests) <= _FEW_TESTS and is_short(plan.drive)
 
 
 def _matches(plan: Plan, y: int, columns: str) -> Sql:
@@ -101,8 +104,15 @@ _kept_matches = lru_cache(maxsize=512)(_matches)
 
 def counted(plan: Plan, y: int, most: int) -> Sql:
     """Count the matches whatever `after` says, no further than `most` (negative: all)."""
+    return (_kept_counted if _is_short(plan) else _counted)(plan, y, most)
+
+
+def _counted(plan: Plan, y: int, most: int) -> Sql:
     matching = _of_every_match(plan, y)
     return sql(Sql("SELECT count(*) FROM ("), matching, Sql(" LIMIT ?)", (most,)))
+
+
+_kept_counted = lru_cache(maxsize=512)(_counted)
 
 
 def keys_of(plan: Plan, y: int) -> Sql:
