@@ -13,7 +13,10 @@ from fhir_server.fhir import json_format
 def searchset(
     entries: Sequence[bytes], links: Mapping[str, str], total: int | None = None
 ) -> bytes:
-    """A Bundle of type searchset; `total` is left out when it is not known."""
+    """A Bundle of type searchset, of single entries or several of them at once.
+
+    `total` is left out when it is not known.
+    """
     return _bundle(b"searchset", entries, links, total)
 
 
@@ -31,6 +34,20 @@ def match_entry(full_url: str, resource: bytes, mode: bytes = b"match") -> bytes
     """An entry of a searchset; `mode` is match, include or outcome."""
     head = b'{"fullUrl":"%b","resource":' % full_url.encode() if full_url else b'{"resource":'
     return b'%b%b,"search":{"mode":"%b"}}' % (head, resource, mode)
+
+
+def match_entries(
+    base_url: str, resources: Iterable[tuple[str, str, bytes]], mode: bytes = b"match"
+) -> bytes:
+    """The entries of resources, by type, id and JSON, with commas between them."""
+    first = b'{"fullUrl":"%b/' % base_url.encode()
+    behind = b',"search":{"mode":"%b"}}' % mode
+    pieces: list[bytes] = []
+    before = first
+    for type_, id_, resource in resources:
+        pieces += (before, type_.encode(), b"/", id_.encode(), b'","resource":', resource, behind)
+        before = b"," + first
+    return b"".join(pieces)
 
 
 def history_entry(

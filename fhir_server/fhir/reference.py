@@ -58,6 +58,12 @@ class Elsewhere:
 Reference = Local | Conditional | Contained | Elsewhere
 
 
+def relative(text: str) -> tuple[str, str] | None:
+    """Type and id of a reference that is written `Type/id`, with a version or without."""
+    found = _relative(text)
+    return (found[1], found[2]) if found else None
+
+
 def parse(text: str, base_url: str = "") -> Reference | None:
     """What a reference text means; None if it is none.
 

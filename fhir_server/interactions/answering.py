@@ -4,6 +4,7 @@ https://hl7.org/fhir/R4/http.html#ops
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import quote_plus
 
 from fhir_server.fhir.outcome import Issue, operation_outcome
@@ -92,4 +93,12 @@ def link(url: str, pairs: Sequence[tuple[str, str]]) -> str:
 
 
 def _quoted(text: str) -> str:
+    return _kept(text) if len(text) <= _LONGEST_KEPT else _escaped(text)
+
+
+def _escaped(text: str) -> str:
     return quote_plus(text, safe=":/,$-._~")
+
+
+_LONGEST_KEPT = 200
+_kept = lru_cache(maxsize=4096)(_escaped)

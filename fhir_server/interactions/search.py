@@ -17,7 +17,6 @@ from fhir_server.interactions.searching.linking import links_of
 from fhir_server.search.controls import Contained, Total
 from fhir_server.search.prepared import Prepared
 from fhir_server.search.scopes import ALL_TYPES, Scope, of_compartment, of_system, of_type
-from fhir_server.search.subsetting import Show
 from fhir_server.storage.versions import Version
 
 _ESTIMATE_CAP = 1000
@@ -76,14 +75,14 @@ async def _answered(prepared: Prepared, context: Context) -> Reply:
     included = await include(found.versions, prepared.controls.inclusions, context)
     links, followed = links_of(prepared, found, context)
     entries = [
-        *_matches(found, prepared, context),
-        *_entries(included.versions, b"include", prepared, context),
+        _matches(found, prepared, context),
+        _entries(included.versions, b"include", prepared, context),
     ]
     issues = [*_dropped(prepared.dropped), *included.issues, *followed]
     if issues:
         outcome = json_format.write(operation_outcome(issues))
         entries.append(bundle.match_entry("", outcome, b"outcome"))
-    return Reply(200, content=bundle.searchset(entries, links, total))
+    return Reply(200, content=bundle.searchset([*filter(None, entries)], links, total))
 
 
 async def _total(prepared: Prepared, parts: Parts, found: Found, context: Context) -> int | None:
@@ -102,32 +101,28 @@ async def _total(prepared: Prepared, parts: Parts, found: Found, context: Contex
     return total
 
 
-def _matches(found: Found, prepared: Prepared, context: Context) -> list[bytes]:
+def _matches(found: Found, prepared: Prepared, context: Context) -> bytes:
     """Entries of the matches: of their containers, or of what these contain."""
     controls = prepared.controls
     if controls.contained is Contained.FALSE or not controls.contained_alone:
         return _entries(found.versions, b"match", prepared, context)
     show = context.searching.subsetting.show(controls)
-    return [
-        _entry(url, type_, content, b"match", show)
+    return b",".join(
+        bundle.match_entry(url, content if show is None else show(type_, content))
         for type_, url, content in contained_matches(found, prepared, context.base_url)
-    ]
-
-
-def _entry(url: str, type_: str, content: bytes, mode: bytes, show: Show | None) -> bytes:
-    return bundle.match_entry(url, content if show is None else show(type_, content), mode)
+    )
 
 
 def _entries(
     versions: Iterable[Version], mode: bytes, prepared: Prepared, context: Context
-) -> list[bytes]:
+) -> bytes:
     show = context.searching.subsetting.show(prepared.controls)
-    base = context.base_url
-    return [
-        _entry(f"{base}/{version.type}/{version.id}", version.type, version.content, mode, show)
+    shown = [
+        (version.type, version.id, content if show is None else show(version.type, content))
         for version in versions
-        if version.content is not None
+        if (content := version.content) is not None
     ]
+    return bundle.match_entries(context.base_url, shown, mode)
 
 
 def _dropped(names: Sequence[str]) -> list[Issue]:

@@ -6,7 +6,7 @@ that belongs to one base element.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from functools import lru_cache
 from itertools import product
@@ -17,8 +17,10 @@ from fhir_server.definitions.elements import ElementTable
 from fhir_server.fhir.reference import Local, parse
 from fhir_server.search.conditions import Decide, Reach, decider, reacher
 from fhir_server.search.entries import Index, Indexed, Indexer
-from fhir_server.search.extracting import Collect, Find, Gathered
+from fhir_server.search.extracting import Find
+from fhir_server.search.gathering import Collect, Gathered
 from fhir_server.search.paths import Member, Part, Path, Truth, Tuple
+from fhir_server.search.remembering import Memory
 from fhir_server.search.rewriting import Compiled
 from fhir_server.search.schemes import PATIENT, Scheme, names_group
 from fhir_server.search.values import composite
@@ -41,7 +43,11 @@ def nearest(known: Collection[str], type_: str, elements: ElementTable) -> str |
 class Collectors:
     """Makes the collectors of parameters; `zone` and `base_url` are those of the values."""
 
-    def __init__(self, elements: ElementTable, base_url: str, zone: tzinfo) -> None:
+    def __init__(
+        self, elements: ElementTable, base_url: str, zone: tzinfo, memory: Memory | None = None
+    ) -> None:
+        """With a memory, what parts of composites give together is looked up there."""
+        self._memory = memory
         self._elements = elements
         self._base_url = base_url
         self._zone = zone
@@ -62,7 +68,8 @@ class Collectors:
                     combined = list(self._combinations(parts, marked))
                     if combined:
                         needs = _members_needed(parts[-1])
-                        yield Find(base.steps, _together(parts, combined), needs)
+                        of_root = any(part.from_root for part in parts)
+                        yield Find(base.steps, _together(parts, combined), needs, of_root)
 
     def of_members(self, scheme: Scheme) -> Iterator[Find]:
         """What tells the patients in whose compartments a resource is."""
@@ -86,7 +93,8 @@ class Collectors:
             ]
             indexer = composite.indexer(kinds, self._zone, self._base_url)
             if indexer is not None:
-                yield _Combination(places, indexer(marked))
+                index: Collect = indexer(marked)
+                yield _Combination(places, self._memory.of_each(index) if self._memory else index)
 
     def _nearest(self, search_type: str, type_: str) -> str:
         return nearest(self._indexers.get(search_type, {}), type_, self._elements) or type_
@@ -96,7 +104,8 @@ class Collectors:
 class _Combination:
     places: tuple[int, ...]
     """Of each part, which of its paths."""
-    index: composite.TupleIndex
+    index: Collect
+    """Takes the elements as one tuple."""
 
 
 def _together(parts: Sequence[Part], combined: Sequence[_Combination]) -> Collect:
@@ -127,7 +136,7 @@ def _together(parts: Sequence[Part], combined: Sequence[_Combination]) -> Collec
     return collect
 
 
-def _pair(first: Reach, second: Reach, index: composite.TupleIndex) -> Collect:
+def _pair(first: Reach, second: Reach, index: Collect) -> Collect:
     """`_together` of two parts in the one combination there is, as in most composites."""
 
     def collect(element: Any, gathered: Gathered) -> None:
@@ -166,9 +175,10 @@ def _member(base_url: str) -> Collect:
 
     def collect(reference: Any, gathered: Gathered) -> None:
         text = reference.get("reference") if type(reference) is dict else None
-        id_ = patient(text) if type(text) is str else None
-        if id_ is not None:
-            gathered.members.append(id_)
+        if type(text) is str and "Patient/" in text:
+            id_ = patient(text)
+            if id_ is not None:
+                gathered.members.append(id_)
 
     return collect
 
@@ -182,9 +192,9 @@ def _own_member(patient: Any, gathered: Gathered) -> None:
 def noting(find: Find, code: str, scheme: Scheme) -> Find:
     """The same, with the keys that drivers are made of kept aside, if this is such a code."""
     if code in scheme.codes:
-        return Find(find.steps, _noting(find.collect, attrgetter("codes")))
+        return replace(find, collect=_noting(find.collect, attrgetter("codes")))
     if code in scheme.categories:
-        return Find(find.steps, _noting(find.collect, attrgetter("categories")))
+        return replace(find, collect=_noting(find.collect, attrgetter("categories")))
     return find
 
 

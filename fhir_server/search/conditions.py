@@ -6,6 +6,7 @@ Logic has three values: what compares with nothing is unknown (None), and only T
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from fhir_server.fhir.reference import Elsewhere, Local, parse
@@ -55,11 +56,19 @@ def names_type(text: object, type_: str) -> bool:
     """Whether a reference's text, relative or absolute, names a resource of a type."""
     if type(text) is not str:
         return False
+    return (_kept_type if len(text) <= _LONGEST_KEPT else _type_named)(text) == type_
+
+
+def _type_named(text: str) -> str | None:
     match parse(text):
         case Local(type=named) | Elsewhere(type=named):
-            return named == type_
+            return named
         case _:
-            return False
+            return None
+
+
+_LONGEST_KEPT = 200
+_kept_type = lru_cache(maxsize=8192)(_type_named)
 
 
 def _walk(steps: tuple[Step, ...]) -> Reach:

@@ -12,6 +12,7 @@
 Terms are 16 bytes; the last one says whether a term is a long copy.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -22,6 +23,8 @@ _ALL, _MEMBER, _SINGLE, _PAIR = b"all", b"member", b"single", b"pair"
 _PLAIN, _LONG = b"\0", b"\1"
 _REMEMBERED = 2048
 """Terms kept of each kind: a patient's records arrive together."""
+_FEW: Final = 16
+"""Patients, or keys, of a version whose terms are kept."""
 
 
 class DriverTerms:
@@ -34,6 +37,41 @@ class DriverTerms:
         self.member: Final = lru_cache(_REMEMBERED)(self._member)
         self.single: Final = lru_cache(_REMEMBERED)(self._single)
         self.pair: Final = lru_cache(_REMEMBERED)(self._pair)
+        self._kept_combined: Final = lru_cache(_REMEMBERED)(self._combined)
+
+    def combined(
+        self,
+        members: Sequence[str],
+        codes: Sequence[Key],
+        categories: Sequence[Key],
+        *,
+        dated: bool,
+    ) -> list[bytes]:
+        """The terms of a version: of its patients, each alone and with all keys; each term once.
+
+        A version of a type that is `dated` also has those without a patient.
+        """
+        few = len(members) <= _FEW and len(codes) + len(categories) <= _FEW
+        combine = self._kept_combined if few else self._combined
+        return list(combine(tuple(members), tuple(codes), tuple(categories), dated))
+
+    def _combined(
+        self,
+        members: tuple[str, ...],
+        codes: tuple[Key, ...],
+        categories: tuple[Key, ...],
+        dated: bool,  # noqa: FBT001 -- a memory of positional arguments is the faster one
+    ) -> tuple[bytes, ...]:
+        found = []
+        for id_ in members:
+            member = self.member("Patient", id_)
+            found.append(member)
+            found += [self.pair(member, key) for key in codes]
+            found += [self.pair(member, key) for key in categories]
+        if dated:
+            found.append(self.all)
+            found += [self.single(key) for key in codes]
+        return tuple(dict.fromkeys(found))
 
     def _member(self, compartment: str, id_: str) -> bytes:
         """Versions in a compartment, such as that of a `Patient` and its id."""

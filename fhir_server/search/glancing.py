@@ -6,7 +6,7 @@ of results is looked at so for what it refers to, and for what it is sorted by.
 
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypedDict, cast
 
 import msgspec
 
@@ -42,23 +42,11 @@ def glance_at(found: Iterable[Found]) -> Glance:
     return glance_at_members(sorted(members))
 
 
-def glance_at_members(members: Sequence[str]) -> Glance:
-    names = {f"m{at}": member for at, member in enumerate(members)}
-    fields = [(name, Any, msgspec.UNSET) for name in names]
-    glimpse = msgspec.defstruct("Glimpse", fields, rename=names, gc=False)
-    decode = msgspec.json.Decoder(glimpse, float_hook=Decimal).decode
-    attributes = tuple(names.items())
-    unset = msgspec.UNSET
-
-    def glance(content: bytes) -> dict[str, Any]:
-        seen = decode(content)
-        return {
-            member: value
-            for name, member in attributes
-            if (value := getattr(seen, name)) is not unset
-        }
-
-    return glance
+def glance_at_members(members: Iterable[str]) -> Glance:
+    """The function that reads these members."""
+    fields = dict.fromkeys(members, Any)
+    glimpse = TypedDict("glimpse", fields, total=False)  # type: ignore[misc]  # mypy wants the members written here
+    return cast("Glance", msgspec.json.Decoder(glimpse, float_hook=Decimal).decode)
 
 
 def _of_found(found: Found) -> set[str] | None:

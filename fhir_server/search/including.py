@@ -8,7 +8,8 @@ https://hl7.org/fhir/R4/search.html#include
 Only what the definitions say is known here; what is followed is asked for in `interactions`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -17,11 +18,11 @@ from fhir_server.errors import BadRequest, UnknownParameter
 from fhir_server.fhir.reference import Elsewhere, Local, Reference, parse
 from fhir_server.search.catalog import Catalog
 from fhir_server.search.clause import shown
-from fhir_server.search.conditions import Reach, reacher
+from fhir_server.search.conditions import names_type, reacher
 from fhir_server.search.controls import Inclusion
 from fhir_server.search.glancing import glance_at
 from fhir_server.search.parameters import ready_parameter
-from fhir_server.search.paths import Path
+from fhir_server.search.paths import Member, Only, Path, RefersTo
 from fhir_server.search.schemes import Scheme
 
 _MOST_NEAREST: Final = 3
@@ -37,8 +38,8 @@ class Named(NamedTuple):
     """Types a definition named by its url may have; the only types meant, if it is local."""
 
 
-Naming = Callable[[bytes], Sequence[Named]]
-"""What the content of a resource names, each once, in the order it stands there."""
+Naming = Callable[[Iterable[bytes]], Sequence[Named]]
+"""What resources name, each once: parameter by parameter, in the order it stands there."""
 
 
 class Linking:
@@ -130,7 +131,7 @@ class Linking:
     def _naming(self, type_: str, inclusions: tuple[Inclusion, ...]) -> Naming | None:
         followed = dict.fromkeys(self._followed(type_, inclusions))
         places = [
-            _Place(reacher((path,)), path.type in _CANONICALS, types, target)
+            _place(path, types, target)
             for code, target in followed
             for path, types in self._paths(type_, code)
         ]
@@ -138,15 +139,14 @@ class Linking:
             return None
         glance = glance_at(path for code, _ in followed for path, _ in self._paths(type_, code))
 
-        def name(content: bytes) -> Sequence[Named]:
-            resource = glance(content)
-            found: dict[Named, None] = {}
-            for place in places:
-                for element in place.reach(resource):
-                    named = self._named(element, place)
-                    if named is not None:
-                        found[named] = None
-            return list(found)
+        def name(contents: Iterable[bytes]) -> Sequence[Named]:
+            found: list[tuple[_Place, dict[str, None]]] = [(place, {}) for place in places]
+            for content in contents:
+                resource = glance(content)
+                for place, texts in found:
+                    place.read(resource, texts)
+            named = (self._named(text, place) for place, texts in found for text in texts)
+            return [each for each in dict.fromkeys(named) if each is not None]
 
         return name
 
@@ -165,9 +165,10 @@ class Linking:
             if isinstance(found, Path):
                 yield found, self.targets(type_, code)
 
-    def _named(self, element: Any, place: "_Place") -> Named | None:
-        text = element.get("reference") if type(element) is dict else element
-        reference = self._parse(text) if type(text) is str else None
+    def _named(self, text: str, place: "_Place") -> Named | None:
+        if place.refers is not None and not names_type(text, place.refers):
+            return None
+        reference = self._parse(text)
         match reference:
             case Local(type=type_) if place.target in {None, type_} and type_ in self._types:
                 return Named(reference, (type_,))
@@ -197,13 +198,57 @@ class Linking:
         return tuple(each for each in known if each in self._types)
 
 
+_Read = Callable[[dict[str, Any], dict[str, None]], None]
+"""Adds the texts by which a resource refers to others, each once."""
+
+
 class _Place(NamedTuple):
     """Where references lie that are followed."""
 
-    reach: Reach
+    read: _Read
+    refers: str | None
+    """The only type that references there are to name; None for any."""
     canonical: bool
     types: tuple[str, ...]
     target: str | None
+
+
+def _place(path: Path, types: tuple[str, ...], target: str | None) -> _Place:
+    """A filter by type at the end of a path is left for the texts, of which there are fewer."""
+    refers: str | None = None
+    match path.steps:
+        case [*steps, Only(RefersTo(type_))]:
+            path, refers = replace(path, steps=tuple(steps)), type_
+    return _Place(_reader(path), refers, path.type in _CANONICALS, types, target)
+
+
+def _reader(path: Path) -> _Read:
+    reach = reacher((path,))
+
+    def read(resource: dict[str, Any], texts: dict[str, None]) -> None:
+        for element in reach(resource):
+            text = element.get("reference") if type(element) is dict else element
+            if type(text) is str:
+                texts[text] = None
+
+    match path.steps:
+        case [Member(member)]:
+            return _reader_of(member, read)
+    return read
+
+
+def _reader_of(member: str, read: _Read) -> _Read:
+    """The same where one reference is the only element, as it mostly is."""
+
+    def read_one(resource: dict[str, Any], texts: dict[str, None]) -> None:
+        element = resource.get(member)
+        text = element.get("reference") if type(element) is dict else None
+        if type(text) is str:
+            texts[text] = None
+        elif element is not None:
+            read(resource, texts)
+
+    return read_one
 
 
 def _listed(types: Sequence[str]) -> str:

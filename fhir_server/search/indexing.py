@@ -16,7 +16,9 @@ from fhir_server.search import keys
 from fhir_server.search.catalog import Catalog, TypeCatalog
 from fhir_server.search.collecting import Collectors, noting
 from fhir_server.search.contained import add_contained
-from fhir_server.search.extracting import Find, Gathered, Visit, extractor
+from fhir_server.search.extracting import Find, extractor
+from fhir_server.search.gathering import Gathered, Visit
+from fhir_server.search.remembering import Memory
 from fhir_server.search.schemes import PATIENT, Scheme, scheme_of
 from fhir_server.search.words import FullText, full_text_finds
 from fhir_server.storage.versions import Terms
@@ -45,13 +47,19 @@ class Indexer:
         zone: tzinfo = UTC,
         catalog: Catalog | None = None,
         full_text: FullText = FullText.TEXT,
+        remembers: bool = True,
     ) -> None:
-        """`zone` is for dates and times that name none; a catalog may be shared."""
+        """`zone` is for dates and times that name none; a catalog may be shared.
+
+        Who does not remember looks at every element as if it were the first of its kind: it
+        finds the same, and takes longer.
+        """
         self.full_text = full_text
         self._catalog = catalog or Catalog(definitions)
         self._known = definitions.resource_types
         self._patients = definitions.compartment(PATIENT)
-        self._collectors = Collectors(definitions.elements, base_url, zone)
+        self._memory = Memory() if remembers else None
+        self._collectors = Collectors(definitions.elements, base_url, zone, self._memory)
         self._types: dict[str, _TypeIndex] = {}
 
     def terms(self, resource: dict[str, Any]) -> Terms:
@@ -64,13 +72,10 @@ class Indexer:
         if "contained" in resource:
             add_contained(resource["contained"], self._known, self._entries, gathered)
         drivers, start, end = index.scheme.drivers(gathered)
-        return Terms(
-            keys=list(dict.fromkeys(gathered.keys)),
-            drivers=drivers,
-            intervals=list(dict.fromkeys(gathered.intervals)),
-            start=start,
-            end=end,
-        )
+        intervals = gathered.intervals
+        if len(intervals) > 1:
+            intervals = list(dict.fromkeys(intervals))
+        return Terms(list(dict.fromkeys(gathered.keys)), drivers, intervals, start, end)
 
     def _entries(self, contained: dict[str, Any]) -> Gathered:
         return _gathered(contained, self._index(contained["resourceType"]))
@@ -90,7 +95,7 @@ class Indexer:
             *full_text_finds(type_, catalog.definitions, self.full_text),
         ]
         own = keys.itself(type_).prefix + keys.group(type_)
-        return _TypeIndex(extractor(finds), scheme, own)
+        return _TypeIndex(extractor(finds, self._memory), scheme, own)
 
     def _finds(self, catalog: TypeCatalog, scheme: Scheme) -> Iterator[Find]:
         for code, compiled in catalog.compiled.items():
@@ -102,7 +107,7 @@ class Indexer:
 
 def _gathered(resource: dict[str, Any], index: _TypeIndex) -> Gathered:
     """What one walk collects, and the key of the resource itself."""
-    gathered = Gathered(resource=resource)
+    gathered = Gathered(resource)
     index.visit(resource, gathered)
     id_ = resource.get("id")
     if type(id_) is str:

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,6 +23,8 @@ PAGE_PARAMETER = "_page"
 
 _FORMAT = 2
 _SEAL_BYTES = 16
+_LONGEST_KEPT = 500
+"""Characters of a query whose digest is remembered: the next pages ask for it again."""
 _LONGEST = 8 * 1024
 """Characters of a place that are looked at at all."""
 
@@ -42,8 +45,18 @@ class Place(NamedTuple):
 
 def query_digest(type_: str, criteria: Iterable[tuple[str, str]]) -> bytes:
     """Which result a place belongs to: the type and its criteria, in whatever order they came."""
-    text = json.dumps([type_, *sorted(criteria)], separators=(",", ":"))
+    pairs = tuple(sorted(criteria))
+    if sum([len(name) + len(value) for name, value in pairs]) <= _LONGEST_KEPT:
+        return _kept_digest(type_, pairs)
+    return _digest(type_, pairs)
+
+
+def _digest(type_: str, criteria: tuple[tuple[str, str], ...]) -> bytes:
+    text = json.dumps([type_, *criteria], separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+_kept_digest = lru_cache(maxsize=1024)(_digest)
 
 
 class Cursors:

@@ -12,7 +12,7 @@ from fhir_server.definitions.compartments import CompartmentDefinition
 from fhir_server.search import keys
 from fhir_server.search.catalog import TypeCatalog
 from fhir_server.search.drivers import DriverTerms, long
-from fhir_server.search.extracting import Gathered
+from fhir_server.search.gathering import Gathered
 from fhir_server.search.paths import Found, Only, Path, RefersTo
 from fhir_server.search.usage import Usage, usage_of
 from fhir_server.storage.query import LONG
@@ -39,21 +39,16 @@ class Scheme:
 
     def drivers(self, gathered: Gathered) -> tuple[list[bytes], int, int]:
         """Driver terms, and the main date from its first millisecond to its last."""
-        terms, codes = self.terms, gathered.codes
-        found = []
-        for id_ in gathered.members:
-            member = terms.member(PATIENT, id_)
-            found.append(member)
-            found += [terms.pair(member, key) for key in codes]
-            found += [terms.pair(member, key) for key in gathered.categories]
-        if self.main_date is None:
-            return list(dict.fromkeys(found)), EARLIEST, EARLIEST
-        found.append(terms.all)
-        found += [terms.single(key) for key in codes]
+        dated = self.main_date is not None
+        found = self.terms.combined(
+            gathered.members, gathered.codes, gathered.categories, dated=dated
+        )
+        if not dated:
+            return found, EARLIEST, EARLIEST
         start, end = self._dates(gathered)
         if end - start >= LONG:
             found += [long(term) for term in found]
-        return list(dict.fromkeys(found)), start, end
+        return found, start, end
 
     def _dates(self, gathered: Gathered) -> tuple[int, int]:
         wanted = self.main_date

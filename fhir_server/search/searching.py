@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, tzinfo
 from functools import partial
+from typing import Final
 
 from fhir_server.definitions.registry import Definitions
 from fhir_server.definitions.search_parameters import SearchParameter
@@ -47,6 +48,10 @@ from fhir_server.search.values.parameter import Context
 from fhir_server.search.words import FullText
 from fhir_server.storage.query import KeyIs, Order, Plan
 
+_MOST_REMEMBERED: Final = 1024
+"""Searches whose meaning is kept."""
+_LONGEST_REMEMBERED: Final = 300
+"""Characters of all names and values of such a search."""
 _Criteria = Mapping[str, tuple[Criterion | Deferred, ...]]
 """By type."""
 
@@ -86,6 +91,8 @@ class Searching:
             if "contained" in definitions.elements.children(each)
         )
         self._containing = Containing(tuple(containers), self._binder.scheme)
+        self._prepared: dict[tuple[Scope, tuple[Pair, ...], bool, str], Prepared] = {}
+        """What was asked lately: screens and jobs ask the same again and again."""
 
     def prepare(
         self, scope: Scope | str, pairs: Sequence[Pair], *, lenient: bool = False, caller: str = ""
@@ -97,6 +104,19 @@ class Searching:
         page links belong to.
         """
         scope = of_type(scope) if isinstance(scope, str) else scope
+        asked = (scope, tuple(pairs), lenient, caller)
+        known = self._prepared.get(asked)
+        if known is None:
+            known = self._prepare(scope, pairs, lenient=lenient, caller=caller)
+            if _worth_remembering((*scope.asked, *pairs)):
+                if len(self._prepared) >= _MOST_REMEMBERED:
+                    self._prepared.clear()
+                self._prepared[asked] = known
+        return known
+
+    def _prepare(
+        self, scope: Scope, pairs: Sequence[Pair], *, lenient: bool, caller: str
+    ) -> Prepared:
         query = parse(pairs, self._limits)
         controls, kept, ignored = read_controls(
             query.controls,
@@ -188,9 +208,9 @@ class Searching:
         """The plan of criteria alone; see `prepare_criteria`."""
         return await self._plan(type_, self.prepare_criteria(type_, pairs), finder)
 
-    def page_pair(self, prepared: Prepared, place: Place, caller: str = "") -> Pair:
-        """What a link to the page at `place` carries besides `prepared.pairs`."""
-        return PAGE_PARAMETER, self._cursors.seal(place, _digest(prepared), caller)
+    def sealed(self, prepared: Prepared, place: Place, caller: str = "") -> str:
+        """The `_page` by which a link besides `prepared.pairs` leads to the page at `place`."""
+        return self._cursors.seal(place, _digest(prepared), caller)
 
     def _require_known(self, scope: Scope, fields: Fields) -> None:
         """UnknownParameter for what a control names and the types do not have."""
@@ -250,6 +270,14 @@ class Searching:
 
     def _context(self) -> Context:
         return Context(self._clock.now(), self._zone, self._base_url)
+
+
+def _worth_remembering(pairs: Sequence[Pair]) -> bool:
+    """Short ones only, but for the pages behind the first; `ap` depends on the moment of asking."""
+    written = sum([len(name) + len(value) for name, value in pairs])
+    return written <= _LONGEST_REMEMBERED and not any(
+        name == PAGE_PARAMETER or "ap" in value for name, value in pairs
+    )
 
 
 def _digest(prepared: Prepared) -> bytes:

@@ -19,7 +19,8 @@ from typing import Any, Final
 
 from fhir_server.kit.text import fold
 from fhir_server.search import keys
-from fhir_server.search.extracting import Find, Gathered
+from fhir_server.search.extracting import Find
+from fhir_server.search.gathering import Gathered
 from fhir_server.search.paths import Member
 
 TEXT: Final = "_text"

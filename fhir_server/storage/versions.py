@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import msgspec
+
 Key = bytes | str
 """A term. Bytes are exactly KEY_BYTES long and compare for equality or by common beginning;
 text carries its own parameter prefix and is ordered by code point, as UTF-8 is."""
@@ -29,8 +31,7 @@ class Interval(NamedTuple):
     high: float
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(msgspec.Struct, frozen=True):
     """Everything by which one version can be found. No duplicates in `keys` and `drivers`."""
 
     keys: Sequence[Key] = ()
@@ -47,9 +48,11 @@ class Terms:
 NO_TERMS = Terms()
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One version of one resource, exactly as it will be served."""
+class Version(msgspec.Struct, frozen=True):
+    """One version of one resource, exactly as it will be served.
+
+    A struct, which is made in a quarter of a microsecond: a page has many.
+    """
 
     type: str
     id: str

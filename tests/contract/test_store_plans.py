@@ -4,6 +4,7 @@ from dataclasses import replace
 from random import Random
 
 import pytest
+from msgspec import structs
 
 from fhir_server.storage.base import Store
 from fhir_server.storage.query import Plan
@@ -143,7 +144,7 @@ async def test_after_retagging_and_purging_plans_find_the_new_state(
     for type_ in TYPES:
         changes = [
             Change(
-                replace(
+                structs.replace(
                     version,
                     number=version.number - (random.random() < 0.3),
                     ordinal=version.ordinal + (random.random() < 0.2),

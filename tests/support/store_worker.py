@@ -11,9 +11,10 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import count
 from random import Random
+
+from msgspec import structs
 
 from fhir_server.kit.clock import SystemClock
 from fhir_server.kit.ids import TimeOrderedIds
@@ -59,7 +60,7 @@ def first_version(type_: str, id_: str, batch: str, tag: int) -> Version:
 
 
 def next_version(before: Version, batch: str, tag: int, *, delete: bool = False) -> Version:
-    return replace(
+    return structs.replace(
         before,
         number=before.number + 1,
         updated=max(_clock.now(), before.updated + 1),

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from itertools import count
 
+from msgspec import structs
+
 from fhir_server.storage.base import Store
 from fhir_server.storage.query import Plan
 from fhir_server.storage.versions import KEY_BYTES, NO_TERMS, Change, Key, Terms, Version
@@ -29,14 +31,15 @@ def updated(before: Change, terms: Terms = NO_TERMS, *, after: int = 10) -> Chan
     content = f'{{"id":"{version.id}","v":{number}}}'.encode()
     moment = version.updated + after
     return Change(
-        replace(version, number=number, updated=moment, method="PUT", content=content), terms
+        structs.replace(version, number=number, updated=moment, method="PUT", content=content),
+        terms,
     )
 
 
 def deleted(before: Change, *, after: int = 10) -> Change:
     """The deletion that follows."""
     version = updated(before, after=after).version
-    return Change(replace(version, method="DELETE", content=None))
+    return Change(structs.replace(version, method="DELETE", content=None))
 
 
 def key(number: int) -> bytes:

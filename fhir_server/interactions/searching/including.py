@@ -6,7 +6,7 @@ Each resource is on a page once; a match stays a match. What cannot be found is 
 limit ends it, the answer says so.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -83,7 +83,8 @@ class _Gathering:
         """What is one link away from these resources and not known yet."""
         before = len(self._found)
         await self._add_named(self._named(fresh, inclusions))
-        for type_, some in _by_type(fresh).items():
+        reverse = any(each.reverse for each in inclusions)
+        for type_, some in _by_type(fresh).items() if reverse else ():
             for source, codes in self._linking.referring(type_, inclusions).items():
                 await self._add_referring(source, codes, some)
         return self._found[before:]
@@ -98,13 +99,11 @@ class _Gathering:
 
     def _named(
         self, fresh: Sequence[Version], inclusions: tuple[Inclusion, ...]
-    ) -> Iterable[Named]:
-        named: dict[Named, None] = {}
-        for version in fresh:
-            name = self._linking.naming(version.type, inclusions)
-            if name is not None and version.content is not None:
-                named.update(dict.fromkeys(name(version.content)))
-        return named
+    ) -> Iterator[Named]:
+        for type_, some in _by_type(fresh).items():
+            name = self._linking.naming(type_, inclusions)
+            if name is not None:
+                yield from name([each.content for each in some if each.content is not None])
 
     async def _add_named(self, named: Iterable[Named]) -> None:
         ids: dict[str, list[str]] = {}

@@ -11,7 +11,7 @@ from fhir_server.fhir.outcome import Issue
 from fhir_server.interactions.answering import link
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.searching.finding import Found
-from fhir_server.search.paging import PAGE_PARAMETER, Place
+from fhir_server.search.paging import PAGE_PARAMETER
 from fhir_server.search.prepared import Prepared
 
 Links = tuple[dict[str, str], list[Issue]]
@@ -20,37 +20,29 @@ Links = tuple[dict[str, str], list[Issue]]
 
 def links_of(prepared: Prepared, found: Found, context: Context) -> Links:
     """The links of a page."""
-    url = "/".join((context.base_url, *prepared.scope.path))
-    here = list(prepared.pairs)
-    if prepared.controls.page is not None:
-        here.append((PAGE_PARAMETER, prepared.controls.page))
-    links = {"self": link(url, here)}
-    if found.previous is not None or found.next is not None:
-        links["first"] = link(url, prepared.pairs)
+    url = link("/".join((context.base_url, *prepared.scope.path)), prepared.pairs)
+    behind = f"{url}{'&' if prepared.pairs else '?'}{PAGE_PARAMETER}="
+    page = prepared.controls.page
+    links = {"self": url if page is None else f"{behind}{page}"}
+    if found.previous is None and found.next is None:
+        return links, []
+    links["first"] = url
     for relation, place in (("previous", found.previous), ("next", found.next)):
         if place is not None:
-            links[relation] = _to_page(url, prepared, place, context)
+            links[relation] = f"{behind}{context.searching.sealed(prepared, place)}"
     return _followed(links, context)
-
-
-def _to_page(url: str, prepared: Prepared, place: Place, context: Context) -> str:
-    return link(url, [*prepared.pairs, context.searching.page_pair(prepared, place)])
 
 
 def _followed(links: dict[str, str], context: Context) -> Links:
     """The links that a request can be made for; `self` only says what was asked."""
     most = context.policy.url_bytes
+    longest = most + len(context.base_url) - len(urlsplit(context.base_url).path)
     kept = {
         relation: url
         for relation, url in links.items()
-        if relation == "self" or _bytes_of(url) <= most
+        if relation == "self" or len(url) - ("?" in url) <= longest
     }
     return kept, [_no_next(most)] if "next" in links and "next" not in kept else []
-
-
-def _bytes_of(url: str) -> int:
-    parts = urlsplit(url)
-    return len(parts.path) + len(parts.query)
 
 
 def _no_next(most: int) -> Issue:

@@ -11,7 +11,7 @@ from functools import cache, lru_cache, partial
 from typing import Any, Final
 
 from fhir_server.fhir.primitives import is_id
-from fhir_server.fhir.reference import Elsewhere, Local, parse
+from fhir_server.fhir.reference import Elsewhere, Local, parse, relative
 from fhir_server.search import keys
 from fhir_server.search.entries import Entries, Index, Indexed, Indexer
 from fhir_server.search.values import forms
@@ -139,6 +139,9 @@ def _reader(base_url: str) -> Callable[[str], tuple[Form, ...]]:
 
     @lru_cache(maxsize=8192)
     def read(text: str) -> tuple[Form, ...]:
+        local = relative(text)
+        if local is not None:
+            return (local_form(*local),)
         match parse(text, base_url):
             case Local(type_, id_):
                 return (local_form(type_, id_),)

@@ -4,7 +4,8 @@ The driver says which index leads; every other test is a condition on the row of
 that its ordinal leads to. Where the leading index already runs in the plan's order, rows are
 taken as they come; otherwise the first `limit` are chosen by order and ordinal alone and their
 content is read afterwards. A driver of a few terms is a union of as many ordered runs, each no
-longer than the limit; a driver of many is one set.
+longer than the limit; a driver of many is one set. Of one term, short and long dates are two
+ordered runs without a version in common, merged as they come.
 
 Nothing interrupts SQLite while it prepares a statement, and a prepared one takes some twenty times
 the memory of its text. So the text of a plan has a bounded length.
@@ -14,6 +15,7 @@ the memory of its text. So the text of a plan has a bounded length.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 from fhir_server.storage.base import DeadlineExceeded
@@ -33,16 +35,21 @@ from fhir_server.storage.query import (
     KeyIs,
     Plan,
     UpdatedIn,
+    is_short,
 )
 from fhir_server.storage.versions import EARLIEST, LATEST
 
 VERSION_COLUMNS = "r.id, r.number, r.n, r.updated, r.method, r.content"
 
 _LONGEST_TEXT = 4 * LONG_TEXT
+_FEW_TESTS = 8
+_PLAIN = (KeyIs, KeyIn, KeyHas, DriverIs, IdIs, IntervalIs, UpdatedIn)
+"""Tests of which a plan that is remembered may have a few."""
 _RUNS = 16
 """A driver of more terms than this is looked up as one set, without order."""
 _JOIN = Sql(" CROSS JOIN resources r ON r.n = k.n")
 _VALUES = {By.ORDINAL: "r.n", By.START: "r.start", By.UPDATED: "r.updated", By.ID: "r.id"}
+_VALUES_OF_ROW = frozenset(_VALUES.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,21 @@ class _Source:
 
 
 def matches(plan: Plan, y: int, columns: str) -> Sql:
-    """Select columns of `r` of the matches behind `after`, in order, at most `plan.limit`."""
+    """Select columns of `r` of the matches behind `after`, in order, at most `plan.limit`.
+
+    A row may have further columns behind those asked for.
+    """
+    return (_kept_matches if _is_short(plan) else _matches)(plan, y, columns)
+
+
+def _is_short(plan: Plan) -> bool:
+    """Whether the statement of a plan may be remembered: screens ask the same again and again."""
+    tests = plan.tests
+    short = all(isinstance(each, _PLAIN) and is_short(each) for each in tests)
+    return short and len(tests) <= _FEW_TESTS and is_short(plan.drive)
+
+
+def _matches(plan: Plan, y: int, columns: str) -> Sql:
     statement = _selected(_sources(plan.drive, y, plan.order.by), plan, y, columns)
     if len(statement.text) > LONG_TEXT:
         sets = [_source(part, y, plan.order.by) for part in _parts(plan.drive)]
@@ -75,10 +96,20 @@ def matches(plan: Plan, y: int, columns: str) -> Sql:
     return _bounded(statement)
 
 
+_kept_matches = lru_cache(maxsize=512)(_matches)
+
+
 def counted(plan: Plan, y: int, most: int) -> Sql:
     """Count the matches whatever `after` says, no further than `most` (negative: all)."""
+    return (_kept_counted if _is_short(plan) else _counted)(plan, y, most)
+
+
+def _counted(plan: Plan, y: int, most: int) -> Sql:
     matching = _of_every_match(plan, y)
     return sql(Sql("SELECT count(*) FROM ("), matching, Sql(" LIMIT ?)", (most,)))
+
+
+_kept_counted = lru_cache(maxsize=512)(_counted)
 
 
 def keys_of(plan: Plan, y: int) -> Sql:
@@ -106,9 +137,26 @@ def _bounded(statement: Sql) -> Sql:
 
 
 def _selected(sources: list[_Source], plan: Plan, y: int, columns: str) -> Sql:
-    if len(sources) == 1 and sources[0].order is plan.order.by:
-        return _run(sources[0], plan, y, columns)
+    if all(source.order is plan.order.by for source in sources):
+        if len(sources) == 1:
+            return _run(sources[0], plan, y, columns)
+        if isinstance(plan.drive, DriverIs) and len(set(plan.drive.drivers)) == 1:
+            return _merged(sources, plan, y, columns)
     return _chosen_first(sources, plan, y, columns)
+
+
+def _merged(sources: list[_Source], plan: Plan, y: int, columns: str) -> Sql:
+    """Runs that have no version in common, none walked further than the page needs.
+
+    SQLite sees that they come in order only where it is one of their own columns.
+    """
+    runs = [
+        _unordered(each, plan, y, f"{columns}, {each.value} AS v, {each.ordinal} AS o", each.value)
+        for each in sources
+    ]
+    down = " DESC" if plan.order.descending else ""
+    best = Sql(f" ORDER BY v{down}, o{down} LIMIT ?", (plan.limit,))
+    return sql(joined(" UNION ALL ", runs), best)
 
 
 def _chosen_first(sources: list[_Source], plan: Plan, y: int, columns: str) -> Sql:
@@ -131,16 +179,24 @@ def _run(source: _Source, plan: Plan, y: int, columns: str = "") -> Sql:
     by, ordinal = plan.order.by, source.ordinal
     natural = by is By.ORDINAL or source.order is by
     value = ordinal if by is By.ORDINAL else source.value if natural else _VALUES[by]
-    tests = [*source.of_row, *conditions(plan.tests, y)]
     down = " DESC" if plan.order.descending else ""
     ordering = f"{value}{down}" if by is By.ORDINAL else f"{value}{down}, {ordinal}{down}"
     return sql(
-        Sql(f"SELECT {columns or f'{value} AS v, {ordinal} AS n'} FROM "),
+        _unordered(source, plan, y, columns, value),
+        Sql(f" ORDER BY {ordering} LIMIT ?", (plan.limit,)),
+    )
+
+
+def _unordered(source: _Source, plan: Plan, y: int, columns: str, value: str) -> Sql:
+    """The same without order and limit; `value` is what the order compares."""
+    tests = [*source.of_row, *conditions(plan.tests, y)]
+    of_row = columns or tests or value in _VALUES_OF_ROW
+    return sql(
+        Sql(f"SELECT {columns or f'{value} AS v, {source.ordinal} AS n'} FROM "),
         source.lead,
-        *([_JOIN] if source.leads and (columns or tests or not natural) else []),
+        *([_JOIN] if source.leads and of_row else []),
         Sql(" WHERE "),
         every([source.where, *_behind(source, plan, value), *tests]),
-        Sql(f" ORDER BY {ordering} LIMIT ?", (plan.limit,)),
     )
 
 

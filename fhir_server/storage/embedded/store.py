@@ -153,7 +153,8 @@ class EmbeddedStore:
         one_more = replace(plan, limit=plan.limit + 1)
         rows = await self._matching(matches(one_more, y, f"{VERSION_COLUMNS}, r.start"))
         shown = rows[: plan.limit]
-        versions = [Version(plan.type, *row[:6]) for row in shown]
+        type_ = plan.type
+        versions = [Version(type_, r[0], r[1], r[2], r[3], r[4], r[5]) for r in shown]
         following = _position(plan, shown[-1]) if len(rows) > plan.limit else None
         return Page(versions, following, _position(plan, shown[0]) if shown else None)
 
@@ -161,7 +162,7 @@ class EmbeddedStore:
         y = self._number(plan.type)
         if y is None:
             return []
-        return [id_ for (id_,) in await self._matching(matches(plan, y, "r.id"))]
+        return [row[0] for row in await self._matching(matches(plan, y, "r.id"))]
 
     async def find_keys(self, plan: Plan, low: bytes, high: bytes) -> Sequence[bytes]:
         y = self._number(plan.type)

@@ -17,7 +17,8 @@ from fhir_server.definitions.search_parameters import SearchParameter
 from fhir_server.search.catalog import Catalog
 from fhir_server.search.conditions import decider, reacher
 from fhir_server.search.entries import Entries
-from fhir_server.search.extracting import Find, Gathered, extractor
+from fhir_server.search.extracting import Find, extractor
+from fhir_server.search.gathering import Gathered
 from fhir_server.search.paths import Found, Path, Truth, Tuple
 from tests.support.data import data_folder
 from tests.support.random_resources import RandomResources

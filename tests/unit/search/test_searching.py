@@ -162,7 +162,7 @@ def test_a_page_link_continues_the_same_search_only(searching: Searching) -> Non
     first = searching.prepare("Patient", pairs, caller="ann")
     assert first.place is None
     place = Place((0, 5), 6)
-    page = searching.page_pair(first, place, caller="ann")
+    page = ("_page", searching.sealed(first, place, caller="ann"))
     again = searching.prepare("Patient", [*reversed(pairs), page, ("_count", "2")], caller="ann")
     assert again.place == place
     assert page not in again.pairs
@@ -241,3 +241,27 @@ def test_every_parameter_that_is_listed_can_be_searched_by(
         "_text" in catalog.of(each).definitions for each in catalog.definitions.resource_types
     )
     assert count == compiled + stored
+
+
+def test_a_search_that_was_understood_is_not_understood_again(searching: Searching) -> None:
+    pairs = [("code", "s|c"), ("date", "ge2020"), ("_sort", "-date")]
+    known = searching.prepare("Observation", pairs)
+    assert searching.prepare("Observation", list(pairs)) is known
+    for other in (
+        searching.prepare("Observation", pairs[::-1]),
+        searching.prepare("Condition", [("code", "s|c")]),
+        searching.prepare("Observation", pairs, lenient=True),
+        searching.prepare("Observation", pairs, caller="ann"),
+    ):
+        assert other is not known
+
+
+def test_what_is_near_a_date_depends_on_the_moment_of_asking(catalog: Catalog) -> None:
+    clock = SettableClock(JANUARY_2020 + 100 * DAY)
+    searching = Searching(
+        catalog.definitions, "http://h/fhir", b"0" * 16, clock=clock, catalog=catalog
+    )
+    pairs = [("date", "ap2020-01-01")]
+    before = searching.prepare("Observation", pairs)
+    clock.advance(900 * DAY)
+    assert searching.prepare("Observation", pairs).criteria != before.criteria

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from fhir_server.search import words
-from fhir_server.search.extracting import Gathered
+from fhir_server.search.gathering import Gathered
 from fhir_server.search.words import FullText, full_text_finds, narrative_words, words_of
 from tests.support.brute_force import full_text
 

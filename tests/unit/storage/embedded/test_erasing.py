@@ -3,10 +3,10 @@
 import asyncio
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from fhir_server.storage.embedded import EmbeddedStore, writer
 from fhir_server.storage.versions import Change, Interval, Terms
@@ -20,7 +20,7 @@ TERMS = Terms(keys=("q:ermintrude", key(77)), intervals=(Interval(5, 1.0, 2.0),)
 
 def _secret(change: Change, size: int) -> Change:
     content = SECRET + b"." * size + SECRET
-    return Change(replace(change.version, content=content), TERMS)
+    return Change(structs.replace(change.version, content=content), TERMS)
 
 
 def _remains(path: Path) -> list[str]:
@@ -43,7 +43,7 @@ async def test_nothing_remains_of_what_was_purged(
     await store.commit(others[:25])
     first = _secret(created("a"), size)
     await store.commit([first])
-    second = replace(first.version, number=2, updated=first.version.updated + 1)
+    second = structs.replace(first.version, number=2, updated=first.version.updated + 1)
     await store.commit([Change(second, TERMS)])
     await store.commit(others[25:])
     assert _remains(path) == ["Ermintrude", "q:ermintrude"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from fhir_server.storage.base import DeadlineExceeded
 from fhir_server.storage.embedded import EmbeddedKeyValue, EmbeddedStore, reading
@@ -123,9 +124,11 @@ async def test_what_is_large_is_read_by_a_thread(
     store: EmbeddedStore, read_on_the_loop: list[object]
 ) -> None:
     new = created("large", keyed(key(7)), type_="Large")
-    large = Change(replace(new.version, content=LARGE), new.terms)
+    large = Change(structs.replace(new.version, content=LARGE), new.terms)
     await store.commit([large])
-    updated = replace(large.version, number=2, updated=large.version.updated + 1, method="PUT")
+    updated = structs.replace(
+        large.version, number=2, updated=large.version.updated + 1, method="PUT"
+    )
     await store.commit([Change(updated, new.terms)])
     assert list((await store.find(Plan("Large", KeyIs((key(7),))))).versions) == [updated]
     assert list((await store.find(Plan("Large"))).versions) == [updated]
@@ -155,7 +158,9 @@ async def test_a_long_page_of_rather_large_rows_is_left_to_a_thread(
     store = EmbeddedStore(str(tmp_path / "large.db"))
     await store.open()
     changes = [created(f"{n}", type_="Large") for n in range(400)]
-    await store.commit([Change(replace(each.version, content=LARGE[:120_000])) for each in changes])
+    await store.commit(
+        [Change(structs.replace(each.version, content=LARGE[:120_000])) for each in changes]
+    )
     assert len((await store.find(Plan("Large", limit=400))).versions) == 400
     assert LARGE[:100] not in repr(read_on_the_loop).encode()
     await store.close()

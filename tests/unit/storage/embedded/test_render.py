@@ -120,6 +120,20 @@ def test_a_few_terms_are_runs_that_end_at_the_limit(
     assert "MERGE (UNION)" in done
 
 
+@pytest.mark.parametrize("order", [Order(By.START), Order(By.START, descending=True)])
+@pytest.mark.parametrize("after", [None, Position(7, 7)])
+def test_short_and_long_dates_of_one_term_are_merged_as_they_come(
+    connection: sqlite3.Connection, order: Order, after: Position | None
+) -> None:
+    driver = DriverIs((KEY,), end=(5 * LONG, LATEST), long=(key(2),))
+    plan = Plan("A", driver, (KeyIs((key(3),)),), order, after)
+    done = steps(connection, matches(plan, Y, VERSION_COLUMNS))
+    runs = [step for step in done if step.startswith("SEARCH k USING PRIMARY KEY (y=? AND t=? AND")]
+    assert len(runs) == 2
+    assert "MERGE (UNION ALL)" in done
+    assert not any("TEMP B-TREE" in step for step in done), done
+
+
 def test_no_random_plan_reads_a_whole_table(connection: sqlite3.Connection) -> None:
     random = Random(1)
     for _ in range(400):

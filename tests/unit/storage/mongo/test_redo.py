@@ -8,6 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 import pytest
+from msgspec import structs
 
 from fhir_server.kit.clock import SettableClock
 from fhir_server.storage.base import Conflict, GuardFailed, StoreError
@@ -132,7 +133,7 @@ async def killed_at(step: int, address: str) -> None:
 
 
 async def test_who_is_hindered_by_a_dead_commit_finishes_it() -> None:
-    late = [replace(one, version=replace(one.version, method="PATCH")) for one in COMMIT]
+    late = [replace(one, version=structs.replace(one.version, method="PATCH")) for one in COMMIT]
 
     async def trial(step: int) -> bool:
         address = new_address()

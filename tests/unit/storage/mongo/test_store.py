@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sized
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
+from msgspec import structs
 from structlog.testing import capture_logs
 
 from fhir_server.kit.clock import SettableClock
@@ -104,7 +105,7 @@ async def test_a_call_of_many_commands_ends_at_its_deadline(call: str) -> None:
     slow = Slow(address)
     async with opened(address) as other, slow.listening(), opened(slow.url) as store:
         for ordinal, type_ in enumerate(("Beta", "Gamma", "Delta", "Epsilon"), 60):
-            version = replace(change("one", ordinal=ordinal).version, type=type_)
+            version = structs.replace(change("one", ordinal=ordinal).version, type=type_)
             await other.commit([Change(version)])
         for number in range(1, 21):
             await other.commit([change("old", number)])
