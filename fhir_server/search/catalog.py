@@ -10,9 +10,11 @@ from types import MappingProxyType
 from typing import Final
 
 from fhir_server.definitions.registry import Definitions
-from fhir_server.definitions.search_parameters import SearchParameter
+from fhir_server.definitions.search_parameters import CustomParameter, SearchParameter
 from fhir_server.fhirpath.errors import FhirPathSyntaxError
+from fhir_server.search import keys
 from fhir_server.search.compiling import NotCompiled, compile_parameter
+from fhir_server.search.entries import Indexed
 from fhir_server.search.rewriting import Compiled, Derivation, derive
 
 STORED: Final = frozenset({"_id", "_lastUpdated"})
@@ -31,6 +33,20 @@ class TypeCatalog:
     """Those that are searched on others."""
     left_over: Mapping[str, str]
     """Those that cannot be searched, and why."""
+
+    @property
+    def custom(self) -> frozenset[str]:
+        """Those that come and go while the server runs: nothing else may be built on them."""
+        found = self.definitions.items()
+        return frozenset(code for code, each in found if isinstance(each, CustomParameter))
+
+    def marked(self, code: str) -> Indexed:
+        """What marks the entries of a parameter."""
+        match self.definitions.get(code):
+            case CustomParameter(incarnation=incarnation):
+                return keys.indexed(self.type, f"{code}#{incarnation}")
+            case _:
+                return keys.indexed(self.type, code)
 
 
 class Catalog:
@@ -62,10 +78,15 @@ class Catalog:
                 left_over[code] = str(error)
             else:
                 compiled[code] = Compiled(code, parameter.type, found)
+        custom = {code for code in compiled if isinstance(definitions[code], CustomParameter)}
+        derived = derive(
+            (each for code, each in compiled.items() if code not in custom),
+            (each for code, each in compiled.items() if code in custom),
+        )
         return TypeCatalog(
             type_,
             definitions,
             MappingProxyType(compiled),
-            MappingProxyType(derive(compiled.values())),
+            MappingProxyType(derived),
             MappingProxyType(left_over),
         )

@@ -82,6 +82,6 @@ class Indexer:
     def _finds(self, catalog: TypeCatalog, scheme: Scheme) -> Iterator[Find]:
         for code, compiled in catalog.compiled.items():
             if code not in catalog.derived:
-                marked = keys.indexed(catalog.type, code)
+                marked = catalog.marked(code)
                 for find in self._collectors.of_parameter(compiled, marked):
                     yield noting(find, code, scheme)
