@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fhir_server import __version__
+from fhir_server.definitions.search_parameters import SearchParameter
 from fhir_server.errors import BadRequest
 from fhir_server.fhir.temporal import instant
 from fhir_server.interactions.context import Context, Interactions
@@ -91,10 +92,21 @@ def _resource(
         "searchInclude": ["*", *_links(type_, context)],
         "searchRevInclude": revincludes.get(type_, []),
         "searchParam": [
-            {"name": parameter.code, "definition": parameter.url, "type": parameter.type}
+            _parameter(type_, parameter, context)
             for parameter in context.searching.searchable(type_)
         ],
     }
+
+
+def _parameter(type_: str, parameter: SearchParameter, context: Context) -> dict[str, Any]:
+    """A search parameter; of a custom one that is being built, how far that is."""
+    told = {"name": parameter.code, "definition": parameter.url, "type": parameter.type}
+    percent = context.vocabulary().percent(type_, parameter.code)
+    if percent is not None:
+        told["documentation"] = (
+            f"Being built: {percent} % of what was stored before it came is indexed."
+        )
+    return told
 
 
 def _links(type_: str, context: Context) -> Sequence[str]:

@@ -56,7 +56,8 @@ async def _search(scope: Scope, request: Request, context: Context) -> Reply:
         *_entries(found.versions, b"match", prepared, context),
         *_entries(included.versions, b"include", prepared, context),
     ]
-    issues = [*_dropped(prepared.dropped), *included.issues, *followed]
+    part_built = context.vocabulary().warnings(scope.types, request.query)
+    issues = [*_dropped(prepared.dropped), *included.issues, *followed, *part_built]
     if issues:
         outcome = json_format.write(operation_outcome(issues))
         entries.append(bundle.match_entry("", outcome, b"outcome"))

@@ -57,7 +57,12 @@ def custom_parameter(
     reached = require_indexable(parameter, types, definitions.elements)
     parameter = replace(parameter, base=reached)
     types = concrete_types(parameter, definitions)
-    return None if _is_published(parameter, types, definitions) else parameter
+    if _is_published(parameter, types, definitions):
+        return None
+    if published is not None:
+        words = f"{url} names a parameter of the specification, which is another; choose another."
+        raise refused("url", words)
+    return parameter
 
 
 def status_of(resource: Json) -> str:
