@@ -14,7 +14,7 @@ from fhir_server.interactions.capabilities import capability_statement
 from fhir_server.interactions.context import Context, Policy
 from fhir_server.interactions.custom.building import live
 from fhir_server.interactions.custom.customs import Customs
-from fhir_server.interactions.custom.learning import Learner
+from fhir_server.interactions.custom.learning import Learner, Pace
 from fhir_server.interactions.custom.vocabulary import Vocabulary
 from fhir_server.interactions.failures import failed
 from fhir_server.interactions.reindexing import keep_index_current
@@ -140,7 +140,7 @@ async def _learner(settings: Settings, storage: Storage, clock: Clock) -> Learne
             Indexer(catalog.definitions, base_url, zone=zone, catalog=catalog),
         )
 
-    learner = Learner(storage.store, storage.key_value, definitions, make, clock)
+    learner = Learner(storage.store, storage.key_value, definitions, make, clock, Pace())
     await learner.learn()
     return learner
 

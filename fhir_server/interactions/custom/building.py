@@ -7,6 +7,7 @@ stays right.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import Final
 
@@ -29,7 +30,7 @@ async def live(learner: Learner, *, builds: bool = True) -> None:
     building: asyncio.Task[None] | None = None
     try:
         while True:
-            await asyncio.sleep(learner.pace.look)
+            await _pause(learner)
             try:
                 await learner.look()
             except Exception as error:  # noqa: BLE001 -- the next look may do better
@@ -40,6 +41,14 @@ async def live(learner: Learner, *, builds: bool = True) -> None:
         if building is not None:
             building.cancel()
             await asyncio.gather(building, return_exceptions=True)
+
+
+async def _pause(learner: Learner) -> None:
+    """Wait for the next look, which comes at once when this process has learned something."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(learner.pace.look):
+            await learner.woken.wait()
+    learner.woken.clear()
 
 
 async def _build_logged(learner: Learner) -> None:

@@ -40,7 +40,7 @@ class Pace:
     """Between two looks at what others have changed."""
     reread: float = 60.0
     """After which all is read again whatever the look says."""
-    presence: float = 30.0
+    presence: float = 20.0
     """For which the record of a process lasts: what others wait for when it is killed."""
     lost: float = 60.0
     """After which a commit that nothing was heard of has ended."""
@@ -58,12 +58,14 @@ class Learner:
         definitions: Definitions,
         make: Make,
         clock: Clock,
-        pace: Pace | None = None,
+        pace: Pace,
     ) -> None:
         self.store = store
-        self.pace = pace or Pace()
+        self.pace = pace
         self.progress = Progress(key_value)
         self.vocabulary = make(Customs())
+        self.woken = asyncio.Event()
+        """Set when there may be something to build."""
         self.presence = Presence(key_value, clock, self.pace.presence)
         self.flights = Flights(self._when_lost)
         self.definitions = definitions
@@ -102,6 +104,7 @@ class Learner:
                 vocabulary = self._make(customs)
             self.vocabulary = vocabulary.with_progress(record)
             self._seen, self._read_at = seen, monotonic()
+            self.woken.set()
 
     async def look(self) -> None:
         """Learn if something has changed; say what is known, if others wait to hear it."""
