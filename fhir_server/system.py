@@ -130,14 +130,18 @@ async def _learner(settings: Settings, storage: Storage, clock: Clock) -> Learne
     definitions = load_definitions()
     page_key = await _page_key(storage.key_value)
 
+    base_url, zone = settings.fhir_base, settings.time_zone
+    published = Catalog(definitions)
+    indexer = Indexer(definitions, base_url, zone=zone, catalog=published)
+
     def make(customs: Customs) -> Vocabulary:
-        catalog = Catalog(definitions.with_custom(customs.parameters))
-        base_url, zone = settings.fhir_base, settings.time_zone
+        extended = definitions.with_custom(customs.parameters)
+        catalog = Catalog(extended, published)
         return Vocabulary(
             customs,
             catalog,
             _searching(settings, catalog, page_key, clock),
-            Indexer(catalog.definitions, base_url, zone=zone, catalog=catalog),
+            Indexer(extended, base_url, zone=zone, catalog=catalog, published=indexer),
         )
 
     learner = Learner(storage.store, storage.key_value, definitions, make, clock, Pace())

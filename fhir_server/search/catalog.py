@@ -50,8 +50,10 @@ class TypeCatalog:
 
 
 class Catalog:
-    def __init__(self, definitions: Definitions) -> None:
+    def __init__(self, definitions: Definitions, published: "Catalog | None" = None) -> None:
+        """`published`, of the same definitions without custom parameters, has what is kept."""
         self._definitions = definitions
+        self._published = published
         self._types: dict[str, TypeCatalog] = {}
 
     @property
@@ -62,15 +64,28 @@ class Catalog:
         """The catalog of a concrete resource type; KeyError for anything else."""
         known = self._types.get(type_)
         if known is None:
-            known = self._types[type_] = self._compile(type_)
+            known = self._types[type_] = self._made(type_)
         return known
 
-    def _compile(self, type_: str) -> TypeCatalog:
+    def _made(self, type_: str) -> TypeCatalog:
         definitions = self._definitions.search_parameters(type_)
-        compiled: dict[str, Compiled] = {}
-        left_over: dict[str, str] = {}
+        if self._published is None:
+            return self._compile(type_, definitions, {}, {})
+        published = self._published.of(type_)
+        if definitions.keys() == published.definitions.keys():
+            return published
+        return self._compile(type_, definitions, published.compiled, published.left_over)
+
+    def _compile(
+        self,
+        type_: str,
+        definitions: Mapping[str, SearchParameter],
+        known: Mapping[str, Compiled],
+        known_left_over: Mapping[str, str],
+    ) -> TypeCatalog:
+        compiled, left_over = dict(known), dict(known_left_over)
         for code, parameter in definitions.items():
-            if code in STORED:
+            if code in STORED or code in compiled or code in left_over:
                 continue
             try:
                 found = compile_parameter(parameter, type_, self._definitions.elements)

@@ -42,8 +42,13 @@ class Indexer:
         *,
         zone: tzinfo = UTC,
         catalog: Catalog | None = None,
+        published: "Indexer | None" = None,
     ) -> None:
-        """`zone` is for dates and times that name none; a catalog may be shared."""
+        """`zone` is for dates and times that name none; a catalog may be shared.
+
+        `published` indexes types without custom parameters, in the same zone at the same base.
+        """
+        self._published = published
         self._catalog = catalog or Catalog(definitions)
         self._patients = definitions.compartment(PATIENT)
         self._collectors = Collectors(definitions.elements, base_url, zone)
@@ -55,9 +60,7 @@ class Indexer:
         Malformed parts give no terms and never raise; a type that does not exist is a KeyError.
         """
         type_ = resource["resourceType"]
-        index = self._types.get(type_)
-        if index is None:
-            index = self._types[type_] = self._compile(type_)
+        index = self._types.get(type_) or self._index(type_)
         gathered = Gathered(resource=resource)
         index.visit(resource, gathered)
         id_ = resource.get("id")
@@ -72,8 +75,16 @@ class Indexer:
             end=end,
         )
 
+    def _index(self, type_: str) -> _TypeIndex:
+        known = self._types.get(type_)
+        if known is None:
+            known = self._types[type_] = self._compile(type_)
+        return known
+
     def _compile(self, type_: str) -> _TypeIndex:
         catalog = self._catalog.of(type_)
+        if self._published is not None and not catalog.custom:
+            return self._published._index(type_)  # noqa: SLF001 -- another of this class
         scheme = scheme_of(catalog, self._patients)
         finds = [*self._finds(catalog, scheme), *self._collectors.of_members(scheme)]
         own = keys.itself(type_).prefix + keys.group(type_)

@@ -1,0 +1,385 @@
+"""Building of custom search parameters: told of, gone on with, and nothing lost meanwhile."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from fhir_server.definitions.search_parameters import Component, SearchParameter
+from fhir_server.interactions.custom.learning import Learner, Pace
+from fhir_server.storage.embedded import EmbeddedStore
+from fhir_server.storage.mongo import MongoStore
+from fhir_server.storage.versions import Change, Version
+from tests.support.brute_force.elements import Elements
+from tests.support.brute_force.evaluator import BruteForce
+from tests.support.builders import a_transaction, an_update
+from tests.support.custom_parameters import a_parameter, built, listed
+from tests.support.search_comparison import differences, told
+from tests.support.search_data import Resource, synthea
+from tests.support.search_generator import SearchGenerator
+from tests.support.search_tables import Loaded, definitions, load
+from tests.support.server import BASE, Server, Start
+
+pytestmark = pytest.mark.anyio
+
+NICK = a_parameter("nick", "Patient.name.where(use = 'nickname').given", type="string")
+OTHER = a_parameter("photo-title", "Patient.photo.title", type="string")
+THERE = 50
+
+
+def a_nicked(id_: str, nick: str = "Bo") -> Resource:
+    name = [{"use": "nickname", "given": [nick]}]
+    return {"resourceType": "Patient", "id": id_, "name": name}
+
+
+async def fill(server: Server, number: int = THERE) -> None:
+    patients = (a_nicked(f"p{each:03}") for each in range(number))
+    response = await server.post("", a_transaction(*map(an_update, patients)))
+    assert response.status_code == 200, response.text
+
+
+class Gate:
+    """Lets batches of the building through, one for each `pass_`, until it is opened."""
+
+    def __init__(self) -> None:
+        self.batches: list[Sequence[str]] = []
+        """Ids of the resources that were indexed again."""
+        self._passes = asyncio.Semaphore(0)
+        self._open = asyncio.Event()
+
+    def pass_(self, batches: int = 1) -> None:
+        for _ in range(batches):
+            self._passes.release()
+
+    def open(self) -> None:
+        self._open.set()
+
+    async def index(
+        self, learner: Learner, versions: Sequence[Version], original: Callable[..., Any]
+    ) -> None:
+        waiting = {asyncio.create_task(self._passes.acquire())}
+        waiting |= {asyncio.create_task(self._open.wait())}
+        _, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        self.batches.append([version.id for version in versions])
+        await original(learner, versions)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
+    gate, original = Gate(), Learner.index
+    use_pace(monkeypatch, Pace(look=0.2, at_once=10, save=0.0))
+
+    async def index(learner: Learner, versions: Sequence[Version]) -> None:
+        await gate.index(learner, versions, original)
+
+    monkeypatch.setattr(Learner, "index", index)
+    return gate
+
+
+def use_pace(monkeypatch: pytest.MonkeyPatch, pace: Pace) -> None:
+    monkeypatch.setattr("fhir_server.system.Pace", lambda: pace)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not holds():
+            await asyncio.sleep(0.02)
+
+
+async def outcome(server: Server, query: str) -> list[str]:
+    """The warnings of a search."""
+    response = await server.get(query)
+    assert response.status_code == 200, response.text
+    return [
+        issue["diagnostics"]
+        for entry in response.json().get("entry", ())
+        if entry["search"]["mode"] == "outcome"
+        for issue in entry["resource"]["issue"]
+        if (issue["severity"], issue["code"]) == ("warning", "incomplete")
+    ]
+
+
+async def test_a_search_by_a_part_built_one_tells_the_percentage(start: Start, gate: Gate) -> None:
+    async with start() as server:
+        await fill(server)
+        await server.update(NICK)
+        assert "0 %" in (await outcome(server, "Patient?nick=bo"))[0]
+        gate.pass_(2)
+        await until(lambda: len(gate.batches) == 2)
+        await asyncio.sleep(0.5)
+
+        (words,) = await outcome(server, "Patient?nick=bo")
+        assert words == (
+            "The search parameter nick is being built: 40 % of what was stored before it came is "
+            "indexed, so that matches may be missing."
+        )
+        assert await outcome(server, "Observation?subject:Patient.nick=bo") == [words]
+        assert await outcome(server, "Patient?_has:Observation:subject:status=final") == []
+        assert await outcome(server, "Patient?name=bo&gender:missing=true") == []
+        stated = await listed(server, "Patient", "nick")
+        assert stated is not None
+        assert stated["documentation"] == (
+            "Being built: 40 % of what was stored before it came is indexed."
+        )
+        gate.open()
+        await built(server, "Patient", "nick")
+        assert await outcome(server, "Patient?nick=bo") == []
+        assert await server.count("Patient?nick=bo") == THERE
+
+
+async def test_no_write_is_decided_by_a_part_built_one(start: Start, gate: Gate) -> None:
+    async with start() as server:
+        await fill(server, 1)
+        await server.update(NICK)
+
+        create = await server.post("Patient", {"resourceType": "Patient"}, if_none_exist="nick=bo")
+        delete = await server.delete("Patient?nick=bo")
+        assert (create.status_code, delete.status_code) == (503, 503)
+        assert "nick is being built" in create.json()["issue"][0]["diagnostics"]
+
+        gate.open()
+        await built(server, "Patient", "nick")
+        create = await server.post("Patient", {"resourceType": "Patient"}, if_none_exist="nick=bo")
+        assert create.status_code == 200
+        assert await server.count("Patient") == 1
+
+
+async def test_after_a_restart_it_goes_on_where_it_stopped(start: Start, gate: Gate) -> None:
+    async with start() as server:
+        await fill(server)
+        await server.update(NICK)
+        gate.pass_(2)
+        await until(lambda: len(gate.batches) == 2)
+        await asyncio.sleep(0.3)
+    gate.batches.clear()
+    async with start(store=server.settings.store) as again:
+        assert await outcome(again, "Patient?nick=bo") != []
+        gate.open()
+        await built(again, "Patient", "nick")
+
+        assert sum(map(len, gate.batches)) == THERE - 20
+        assert await again.count("Patient?nick=bo") == THERE
+    async with start(store=server.settings.store) as third:
+        assert await outcome(third, "Patient?nick=bo") == []
+
+
+async def test_another_one_that_comes_meanwhile_is_built_too(start: Start, gate: Gate) -> None:
+    async with start() as server:
+        await fill(server)
+        await server.update(NICK)
+        gate.pass_(2)
+        await until(lambda: len(gate.batches) == 2)
+        await server.update(OTHER)
+        titled = {"resourceType": "Patient", "id": "t", "photo": [{"title": "Bo"}]}
+        await server.update(titled)
+        gate.open()
+        await built(server, "Patient", "nick")
+        await built(server, "Patient", "photo-title")
+
+        assert await server.count("Patient?nick=bo") == THERE
+        assert await server.count("Patient?photo-title=bo") == 1
+
+
+async def test_deleted_while_it_is_built_it_stays_away(start: Start, gate: Gate) -> None:
+    async with start() as server:
+        await fill(server)
+        await server.update(NICK)
+        gate.pass_(2)
+        await until(lambda: len(gate.batches) == 2)
+        await server.delete("SearchParameter/nick")
+        gate.open()
+        await asyncio.sleep(0.5)
+
+        assert (await server.get("Patient?nick=bo")).status_code == 400
+        await server.update(NICK)
+        await built(server, "Patient", "nick")
+        assert await server.count("Patient?nick=bo") == THERE
+
+
+async def test_another_process_learns_of_it_and_of_its_end(start: Start) -> None:
+    async with start() as one, start(store=one.settings.store) as other:
+        await fill(one, 3)
+        await one.update(NICK)
+        await built(other, "Patient", "nick")
+        await other.update(a_nicked("later"))
+        assert await other.count("Patient?nick=bo") == 4
+        assert await one.count("Patient?nick=bo") == 4
+
+        await other.delete("SearchParameter/nick")
+        async with asyncio.timeout(30):
+            while (await one.get("Patient?nick=bo")).status_code != 400:
+                await asyncio.sleep(0.1)
+
+
+async def test_nothing_is_lost_of_a_process_that_has_not_learned_yet(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It never looks by itself: only its right to write runs out now and then."""
+    use_pace(monkeypatch, Pace(look=0.2))
+    async with start() as one:
+        use_pace(monkeypatch, Pace(look=3600, presence=3))
+        async with start(store=one.settings.store) as other:
+            written = 0
+
+            async def write() -> None:
+                nonlocal written
+                while True:
+                    await other.update(a_nicked(f"w{written}"))
+                    written += 1
+                    await asyncio.sleep(0.02)
+
+            writing = asyncio.create_task(write())
+            await until(lambda: written > 3)
+            await one.update(NICK)
+            await built(one, "Patient", "nick")
+            before = written
+            await until(lambda: written > before + 5)
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+
+            assert await one.count("Patient?nick=bo") == await one.count("Patient?name=bo")
+
+
+@asynccontextmanager
+async def slow_commits(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[asyncio.Event]:
+    """Commits of what has `slow` in it wait, with their terms made, for the event."""
+    released = asyncio.Event()
+    for store in (EmbeddedStore, MongoStore):
+        original = store.commit
+
+        async def commit(
+            self: Any, changes: Sequence[Change], guards: Any = (), original: Any = original
+        ) -> None:
+            if any(b"slow" in (change.version.content or b"") for change in changes):
+                await released.wait()
+            await original(self, changes, guards)
+
+        monkeypatch.setattr(store, "commit", commit)
+    yield released
+    released.set()
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_a_commit_under_way_since_before_is_not_lost(
+    start: Start, monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    use_pace(monkeypatch, Pace(look=0.2))
+    async with (
+        slow_commits(monkeypatch) as released,
+        start() as one,
+        start(store=one.settings.store) as two,
+    ):
+        writer = (one, two)[processes - 1]
+        await fill(writer, 3)
+        slow = asyncio.create_task(writer.update(a_nicked("a-first", "slow bo")))
+        await asyncio.sleep(0.3)
+        await one.update(NICK)
+        await asyncio.sleep(1.5)
+        stated = await listed(one, "Patient", "nick")
+        assert stated is not None
+        assert "0 %" in stated["documentation"]
+
+        released.set()
+        await slow
+        await built(one, "Patient", "nick")
+        assert await one.count("Patient?nick=slow") == 1
+        assert await one.count("Patient?nick=bo") == 3
+
+
+def _defined(resource: Resource) -> SearchParameter:
+    """The same for brute force, which reads no resources."""
+    known = definitions().parameters_by_url
+    return SearchParameter(
+        resource["url"],
+        resource["code"],
+        resource["type"],
+        tuple(resource["base"]),
+        resource["expression"],
+        targets=tuple(resource.get("target", ())),
+        components=tuple(
+            Component(known[each["definition"]], each["expression"])
+            for each in resource.get("component", ())
+        ),
+    )
+
+
+RACE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-race"
+COMPONENTS = [
+    {"definition": "http://hl7.org/fhir/SearchParameter/clinical-code", "expression": "code"},
+    {"definition": "http://hl7.org/fhir/SearchParameter/clinical-date", "expression": "issued"},
+]
+CUSTOM = [
+    a_parameter("official", "Patient.name.where(use = 'official').given", type="string"),
+    a_parameter("race", f"Patient.extension.where(url = '{RACE}').extension.value as Coding"),
+    a_parameter("stay", "Encounter.period", base=["Encounter"], type="date"),
+    a_parameter(
+        "places",
+        "Encounter.location.location | Encounter.serviceProvider",
+        base=["Encounter"],
+        type="reference",
+        target=["Location", "Organization"],
+    ),
+    a_parameter(
+        "amount",
+        "(Observation.value as Quantity) | (Observation.component.value as Quantity)",
+        base=["Observation"],
+        type="quantity",
+    ),
+    a_parameter("ended", "Condition.abatement as dateTime", base=["Condition"], type="date"),
+    a_parameter(
+        "code-issued", "Observation", base=["Observation"], type="composite", component=COMPONENTS
+    ),
+]
+
+
+async def test_added_while_writes_go_on_they_find_what_brute_force_finds(start: Start) -> None:
+    chance = random.Random(7)
+    types = {"Patient", "Encounter", "Observation", "Condition"}
+    resources = [each for each in synthea() if each["resourceType"] in types]
+    resources = chance.sample(resources, min(600, len(resources)))
+    before, after = resources[:300], resources[300:]
+    elements = Elements(definitions(), map(_defined, CUSTOM))
+    async with start() as server:
+        await load(server, before, elements=elements)
+        parts = [after[at : at + 20] for at in range(0, len(after), 20)]
+
+        async def write(some: list[list[Resource]]) -> None:
+            for part in some:
+                await load(server, part, elements=elements)
+                rewritten = chance.sample(before, 5)
+                await load(server, rewritten, elements=elements)
+
+        async def define() -> None:
+            for parameter in CUSTOM:
+                await server.update(parameter)
+                await asyncio.sleep(0.05)
+
+        await asyncio.gather(write(parts[::3]), write(parts[1::3]), write(parts[2::3]), define())
+        for parameter in CUSTOM:
+            await built(server, parameter["base"][0], parameter["code"])
+        loaded = Loaded(
+            server, BruteForce(resources, definitions(), base_url=BASE, elements=elements)
+        )
+        urls = list(_searches(SearchGenerator(loaded.brute_force, 7, BASE)))
+        compared, hits, found = await differences(loaded, urls)
+        assert found == [], told(found)
+        assert hits > compared / 3
+        assert len({url.partition("?")[2].partition("=")[0].partition(":")[0] for url in urls}) >= 5
+
+
+def _searches(generator: SearchGenerator) -> Sequence[str]:
+    """By each custom parameter that has values, with modifiers, and `:missing`."""
+    codes = {each["code"] for each in CUSTOM}
+    urls = [
+        url
+        for _ in range(4)
+        for url in generator.one_for_each_parameter()
+        if url.partition("?")[2].partition("=")[0].partition(":")[0] in codes
+    ]
+    later = (":in=", ":not-in=", ":below=", ":above=")
+    return [url for url in urls if not any(each in url for each in later)]
