@@ -91,6 +91,13 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
+async def until_told(server: Server, words: str) -> None:
+    """Wait until searches by the nickname tell this."""
+    async with asyncio.timeout(60):
+        while not any(words in each for each in await outcome(server, "Patient?nick=bo")):
+            await asyncio.sleep(0.02)
+
+
 async def outcome(server: Server, query: str) -> list[str]:
     """The warnings of a search."""
     response = await server.get(query)
@@ -110,8 +117,7 @@ async def test_a_search_by_a_part_built_one_tells_the_percentage(start: Start, g
         await server.update(NICK)
         assert "0 %" in (await outcome(server, "Patient?nick=bo"))[0]
         gate.pass_(2)
-        await until(lambda: len(gate.batches) == 2)
-        await asyncio.sleep(0.5)
+        await until_told(server, "40 %")
 
         (words,) = await outcome(server, "Patient?nick=bo")
         assert words == (
@@ -154,8 +160,7 @@ async def test_after_a_restart_it_goes_on_where_it_stopped(start: Start, gate: G
         await fill(server)
         await server.update(NICK)
         gate.pass_(2)
-        await until(lambda: len(gate.batches) == 2)
-        await asyncio.sleep(0.3)
+        await until_told(server, "40 %")
     gate.batches.clear()
     async with start(store=server.settings.store) as again:
         assert await outcome(again, "Patient?nick=bo") != []

@@ -15,7 +15,7 @@ import structlog
 from msgspec.structs import replace
 
 from fhir_server.interactions.custom.learning import Learner
-from fhir_server.interactions.custom.progress import Pass, Record
+from fhir_server.interactions.custom.progress import Pass, Progress, Record
 from fhir_server.search.custom import concrete_types
 
 _WAIT: Final = 0.1
@@ -60,10 +60,9 @@ async def _build_logged(learner: Learner) -> None:
 
 async def build(learner: Learner) -> None:
     """Build what is not built, unless another process does."""
-    progress = learner.progress
     if not learner.vocabulary.building:
-        if progress.seen.ready:
-            await progress.keep_only(_incarnations(learner))
+        if set(learner.vocabulary.record.ready).difference(_incarnations(learner)):
+            await _forget_the_gone(learner)
         return
     digest = learner.digest
     await _all_know(learner, digest)
@@ -79,6 +78,12 @@ async def _all_know(learner: Learner, digest: str) -> None:
         await asyncio.sleep(_WAIT)
 
 
+async def _forget_the_gone(learner: Learner) -> None:
+    progress = Progress(learner.progress.key_value)
+    await progress.read()
+    await progress.keep_only(_incarnations(learner))
+
+
 def _incarnations(learner: Learner) -> Sequence[str]:
     return [each.incarnation for each in learner.vocabulary.customs.parameters]
 
@@ -90,9 +95,10 @@ class _Building:
         self._learner = learner
         self._digest = digest
         self._wanted = learner.vocabulary.unbuilt
+        self._progress = Progress(learner.progress.key_value)
 
     async def run(self) -> None:
-        record = await self._learner.progress.read()
+        record = await self._progress.read()
         running = await self._resumed(record)
         if running is None:
             return
@@ -106,7 +112,7 @@ class _Building:
             if ended is None:
                 return
             running = ended
-        ready = {*self._learner.progress.seen.ready, *running.building}
+        ready = {*self._progress.seen.ready, *running.building}
         kept = tuple(each for each in _incarnations(self._learner) if each in ready)
         if self._learner.digest == self._digest and await self._save(Record(kept)):
             _log.info("search parameters are ready", codes=self._codes)
@@ -152,12 +158,12 @@ class _Building:
             running = replace(running, after=versions[-1].id, done=done)
             if monotonic() > saved + pace.save:
                 saved = monotonic()
-                if not await self._save(Record(learner.progress.seen.ready, running)):
+                if not await self._save(Record(self._progress.seen.ready, running)):
                     return None
             await asyncio.sleep((monotonic() - began) * _SHARE)
 
     async def _save(self, record: Record) -> bool:
-        if not await self._learner.progress.replace(record):
+        if not await self._progress.replace(record):
             return False
         self._learner.show(record)
         return True
