@@ -12,7 +12,7 @@ from fhir_server.definitions.registry import load_definitions
 from fhir_server.fhir import json_format
 from fhir_server.interactions.capabilities import capability_statement
 from fhir_server.interactions.context import Context, Policy
-from fhir_server.interactions.custom.building import live
+from fhir_server.interactions.custom.building import cancelled, live
 from fhir_server.interactions.custom.customs import Customs
 from fhir_server.interactions.custom.learning import Learner, Pace
 from fhir_server.interactions.custom.vocabulary import Vocabulary
@@ -92,8 +92,7 @@ async def _living(learner: Learner, *, builds: bool) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await cancelled(task)
         await learner.close()
 
 

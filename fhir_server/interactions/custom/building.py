@@ -20,6 +20,8 @@ from fhir_server.search.custom import concrete_types
 
 _WAIT: Final = 0.1
 """Seconds between two looks whether all know."""
+_PATIENCE: Final = 1.0
+"""Seconds after which a cancellation has gone astray."""
 _SHARE: Final = 0.5
 """Of the time a batch takes, how long the next one waits: requests come first."""
 _log = structlog.get_logger()
@@ -39,8 +41,14 @@ async def live(learner: Learner, *, builds: bool = True) -> None:
                 building = asyncio.create_task(_build_logged(learner))
     finally:
         if building is not None:
-            building.cancel()
-            await asyncio.gather(building, return_exceptions=True)
+            await cancelled(building)
+
+
+async def cancelled(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for its end; again when a driver has swallowed it."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=_PATIENCE)
 
 
 async def _pause(learner: Learner) -> None:
