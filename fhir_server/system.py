@@ -100,7 +100,7 @@ async def _context(
     settings: Settings, storage: Storage, learner: Learner, clock: Clock, metrics: Metrics
 ) -> Context:
     ids = TimeOrderedIds(clock)
-    await keep_index_current(storage.store, storage.key_value, learner)
+    await keep_index_current(storage.store, storage.key_value, learner.index_stored)
     stamp = Stamp(clock, ids, learner)
     started, facts = clock.now(), storage.store.facts
 

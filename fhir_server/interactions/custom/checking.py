@@ -50,16 +50,23 @@ def _check(
     parameter = custom_parameter(draft.resource, definitions, known)
     if parameter is None or status != "active":
         return
-    rewritten = {each.id for each in together if each.type == TYPE} | {draft.id}
-    stored = [
-        (each.resource, each) for each in customs.parameters if each.resource not in rewritten
-    ]
-    drafted = [
+    active = [
         (each.id, other)
         for each, other in _defined(others, definitions, known)
         if each.resource is not None and each.resource.get("status") == "active"
     ]
-    for id_, other in (*stored, *drafted):
+    rewritten = {each.id for each in together if each.type == TYPE} | {draft.id}
+    stored = [(each.resource, each) for each in customs.parameters]
+    active += [(id_, other) for id_, other in stored if id_ not in rewritten]
+    _require_free(parameter, active, definitions)
+
+
+def _require_free(
+    parameter: SearchParameter,
+    others: Iterable[tuple[str, SearchParameter]],
+    definitions: Definitions,
+) -> None:
+    for id_, other in others:
         type_ = clash(parameter, other, definitions)
         if type_ is not None:
             words = f"{parameter.code!r} is taken: {type_} has it by {TYPE}/{id_}; choose another."

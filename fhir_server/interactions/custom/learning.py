@@ -198,6 +198,14 @@ class Learner:
             self.flights.ended(digest)
         return digest
 
+    async def index_stored(self, versions: Sequence[Version]) -> None:
+        """`index`, as a commit of its own among those of other processes."""
+        digest = await self.begin()
+        try:
+            await self.index(versions)
+        finally:
+            self.flights.ended(digest)
+
     async def index(self, versions: Sequence[Version]) -> None:
         """Index what is stored already again, by the parameters there are now."""
         await self.store.retag(

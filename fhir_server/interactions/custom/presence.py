@@ -5,6 +5,7 @@ there; it is half as long sure as it lasts, so that clocks may differ by the oth
 nothing says nothing, and nobody waits for it.
 """
 
+import asyncio
 import secrets
 from collections import Counter
 from collections.abc import Callable
@@ -28,6 +29,7 @@ class Presence:
         self.sure_until = 0.0
         """Until then, of the monotonic clock, this process may write."""
         self._told: bytes | None = None
+        self._saying = asyncio.Lock()
 
     def said(self, digest: str) -> bool:
         """Whether others need not be told: the record says it, or is no more."""
@@ -37,12 +39,15 @@ class Presence:
         """Write the record; until when it can be relied on."""
         began, value = monotonic(), digest.encode()
         expires = self._clock.now() + int(self._seconds * 1000)
-        for expected in dict.fromkeys((self._told, None)):
-            set_ = self._key_value.compare_and_set
-            if await set_(_NAMESPACE, self._id, expected, value, expires):
-                self._told, self._ends = value, began + self._seconds
-                return began + self._seconds / 2
-        raise StoreError("the record of this process was changed by another")
+        async with self._saying:
+            for expected in dict.fromkeys((self._told, None)):
+                set_ = self._key_value.compare_and_set
+                if await set_(_NAMESPACE, self._id, expected, value, expires):
+                    self._told, self._ends = value, began + self._seconds
+                    return began + self._seconds / 2
+            # A call that failed was carried out after all: that record will end by itself.
+            self._id, self._told = secrets.token_hex(8), None
+        raise StoreError("what this process says of itself was not stored")
 
     async def others_know(self, digest: str) -> bool:
         """Whether every other process that may write indexes by these parameters."""
