@@ -299,6 +299,25 @@ async def test_a_commit_under_way_since_before_is_not_lost(
         assert await one.count("Patient?nick=bo") == 3
 
 
+async def test_a_commit_that_outlasts_the_right_to_write_is_indexed_again(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a process that stood still: others wait for it no longer than its record lasts."""
+    use_pace(monkeypatch, Pace(look=0.2))
+    async with slow_commits(monkeypatch) as released, start() as one:
+        use_pace(monkeypatch, Pace(look=3600, presence=1))
+        async with start(store=one.settings.store) as other:
+            slow = asyncio.create_task(other.update(a_nicked("a-first", "slow bo")))
+            await asyncio.sleep(0.3)
+            await one.update(NICK)
+            await built(one, "Patient", "nick")
+            assert await one.count("Patient?nick=slow") == 0
+
+            released.set()
+            await slow
+            assert await one.count("Patient?nick=slow") == 1
+
+
 def _defined(resource: Resource) -> SearchParameter:
     """The same for brute force, which reads no resources."""
     known = definitions().parameters_by_url
