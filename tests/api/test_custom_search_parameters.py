@@ -202,6 +202,25 @@ async def test_a_transaction_brings_parameters_that_name_each_other(server: Serv
     assert await ids(server, "Patient?use-city=home$bonn") == ["p"]
 
 
+async def test_a_composite_whose_part_is_gone_is_left_out(server: Server) -> None:
+    part = {"definition": "http://example.org/SearchParameter/use", "expression": "use"}
+    city = {
+        "definition": "http://hl7.org/fhir/SearchParameter/individual-address-city",
+        "expression": "city",
+    }
+    await server.update(a_parameter("use", "Patient.address.use"))
+    both = a_parameter("use-city", "Patient.address", type="composite", component=[part, city])
+    await server.update(both)
+    await built(server, "Patient", "use-city")
+
+    await server.delete("SearchParameter/use")
+    assert (await server.get("Patient?use-city=home$bonn")).status_code == 400
+    assert await listed(server, "Patient", "use-city") is None
+    assert (await server.put("SearchParameter/use-city", both)).status_code == 422
+    retired = await server.put("SearchParameter/use-city", both | {"status": "retired"})
+    assert retired.status_code == 200
+
+
 async def test_what_is_wrong_in_a_transaction_names_the_entry(server: Server) -> None:
     wrong = a_parameter("wrong", "Patient.nothing")
     answer = await server.post(

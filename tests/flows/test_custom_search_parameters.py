@@ -1,7 +1,9 @@
 """Custom search parameters with real processes: killed, started again, and several of them."""
 
+import json
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import httpx
 import pytest
@@ -15,15 +17,13 @@ FHIR = {"content-type": "application/fhir+json"}
 THERE = 3000
 
 
+def a_nicked(number: int) -> dict[str, Any]:
+    name = [{"use": "nickname", "given": ["Bo"]}]
+    return {"resourceType": "Patient", "id": f"p{number:05}", "name": name}
+
+
 def fill(served: Served, first: int, number: int) -> None:
-    patients = (
-        {
-            "resourceType": "Patient",
-            "id": f"p{each:05}",
-            "name": [{"use": "nickname", "given": ["Bo"]}],
-        }
-        for each in range(first, first + number)
-    )
+    patients = map(a_nicked, range(first, first + number))
     body = a_transaction(*map(an_update, patients))
     answer = httpx.post(served.base, json=body, headers=FHIR, timeout=120)
     assert answer.status_code == 200, answer.text
@@ -77,3 +77,16 @@ def test_all_workers_index_by_it(tmp_path: Path, arguments: tuple[str, ...]) -> 
         wait_until_built(served)
         for _ in range(10):
             assert count(served) == 245
+
+
+def test_loaded_it_counts_for_what_is_loaded_with_it(tmp_path: Path) -> None:
+    patients = [a_nicked(number) for number in range(300)]
+    lines = map(json.dumps, [*patients[:150], NICK, *patients[150:]])
+    (tmp_path / "all.ndjson").write_text("\n".join(lines))
+
+    loaded = command("load", tmp_path / "all.ndjson", folder=tmp_path)
+
+    assert loaded.returncode == 0, loaded.stdout + loaded.stderr
+    with serving(tmp_path) as served:
+        wait_until_built(served)
+        assert count(served) == 300

@@ -45,11 +45,13 @@ class Customs:
     known: Mapping[str, SearchParameter] = field(default_factory=dict)
     """Published and custom ones of any status, by url: what a composite may name."""
 
-    @property
-    def digest(self) -> str:
-        """The same for all who would give resources the same terms."""
+    digest: str = field(init=False)
+    """The same for all who would give resources the same terms."""
+
+    def __post_init__(self) -> None:
         names = "\n".join(sorted(each.incarnation for each in self.parameters))
-        return blake2b(names.encode(), digest_size=12).hexdigest()
+        digest = blake2b(names.encode(), digest_size=12).hexdigest()
+        object.__setattr__(self, "digest", digest)  # asked for by every commit, so made once
 
 
 async def read_customs(store: Store, definitions: Definitions) -> Customs:
