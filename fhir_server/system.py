@@ -5,13 +5,17 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache, partial
 
 from fhir_server.config import Settings
-from fhir_server.definitions.registry import Definitions, load_definitions
+from fhir_server.definitions.registry import load_definitions
 from fhir_server.fhir import json_format
 from fhir_server.interactions.capabilities import capability_statement
 from fhir_server.interactions.context import Context, Policy
+from fhir_server.interactions.custom.building import cancelled, live
+from fhir_server.interactions.custom.customs import Customs
+from fhir_server.interactions.custom.learning import Learner, Pace
+from fhir_server.interactions.custom.vocabulary import Vocabulary
 from fhir_server.interactions.failures import failed
 from fhir_server.interactions.reindexing import keep_index_current
 from fhir_server.interactions.repository import Repository
@@ -19,7 +23,7 @@ from fhir_server.interactions.request import Reply, Request
 from fhir_server.interactions.table import TABLE
 from fhir_server.interactions.writing import Stamp
 from fhir_server.kit.clock import Clock, SystemClock
-from fhir_server.kit.ids import IdSource, TimeOrderedIds
+from fhir_server.kit.ids import TimeOrderedIds
 from fhir_server.observability.metrics import Metrics
 from fhir_server.search.catalog import Catalog
 from fhir_server.search.controls import Sizes
@@ -41,6 +45,8 @@ class System:
     storage: Storage
     context: Context
     metrics: Metrics
+    learner: Learner
+    """What it knows of custom search parameters."""
 
     async def handle(self, request: Request) -> Reply:
         """Carry out one request; an error becomes its reply."""
@@ -60,66 +66,95 @@ class System:
 
 
 @asynccontextmanager
-async def open_system(settings: Settings, clock: Clock | None = None) -> AsyncIterator[System]:
-    """The system, opened; closed again at the end. Storage's StoreError if it cannot be."""
+async def open_system(
+    settings: Settings, clock: Clock | None = None, *, builds: bool = True
+) -> AsyncIterator[System]:
+    """The system, opened; closed again at the end. Storage's StoreError if it cannot be.
+
+    Unless it `builds`, it leaves it to others to index what new search parameters look at.
+    """
     clock = clock or SystemClock()
     metrics = Metrics()
     storage = await open_store(
         settings.store_url, blobs=settings.blobs, clock=clock, deadline=settings.request_deadline
     )
     try:
-        context = await _context(settings, storage, clock, metrics)
-        yield System(settings, storage, context, metrics)
+        learner = await _learner(settings, storage, clock)
+        context = await _context(settings, storage, learner, clock, metrics)
+        async with _living(learner, builds=builds):
+            yield System(settings, storage, context, metrics, learner)
     finally:
         await storage.store.close()
 
 
-async def _context(settings: Settings, storage: Storage, clock: Clock, metrics: Metrics) -> Context:
-    definitions, ids = load_definitions(), TimeOrderedIds(clock)
-    base_url, zone = settings.fhir_base, settings.time_zone
-    catalog = Catalog(definitions)
-    stamp = await _stamp(settings, storage, catalog, clock, ids)
-    page_key = await _page_key(storage.key_value)
+@asynccontextmanager
+async def _living(learner: Learner, *, builds: bool) -> AsyncIterator[None]:
+    task = asyncio.create_task(live(learner, builds=builds))
+    try:
+        yield
+    finally:
+        await cancelled(task)
+        await learner.close()
+
+
+async def _context(
+    settings: Settings, storage: Storage, learner: Learner, clock: Clock, metrics: Metrics
+) -> Context:
+    ids = TimeOrderedIds(clock)
+    await keep_index_current(
+        storage.store, storage.key_value, learner.index_stored, _full_text(settings)
+    )
+    stamp = Stamp(clock, ids, learner)
     started, facts = clock.now(), storage.store.facts
 
-    @cache
-    def statement() -> bytes:
+    @lru_cache(maxsize=1)
+    def statement(_: Vocabulary) -> bytes:
         return json_format.write(capability_statement(context, started, facts.warnings))
 
     context = Context(
         table=TABLE,
-        repository=Repository(storage.store, stamp, committed=metrics.commit_ended),
-        definitions=definitions,
-        searching=_searching(settings, definitions, catalog, page_key, clock),
+        repository=Repository(storage.store, stamp, learner, committed=metrics.commit_ended),
+        definitions=learner.definitions,
+        vocabulary=lambda: learner.vocabulary,
         policy=_policy(settings),
-        base_url=base_url,
-        cursors=Cursors(page_key),
-        zone=zone,
+        base_url=settings.fhir_base,
+        cursors=Cursors(await _page_key(storage.key_value)),
+        zone=settings.time_zone,
         ids=ids,
-        statement=statement,
+        statement=lambda: statement(learner.vocabulary),
         bundle_received=metrics.bundle_received,
     )
     return context
 
 
-async def _stamp(
-    settings: Settings, storage: Storage, catalog: Catalog, clock: Clock, ids: IdSource
-) -> Stamp:
-    """What makes versions of drafts, once all that is stored has the terms it would give."""
-    zone = settings.time_zone
-    full_text = FullText[settings.full_text.upper()]
-    indexer = Indexer(
-        catalog.definitions, settings.fhir_base, zone=zone, catalog=catalog, full_text=full_text
-    )
-    await keep_index_current(storage.store, storage.key_value, indexer)
-    return Stamp(clock, ids, indexer)
+async def _learner(settings: Settings, storage: Storage, clock: Clock) -> Learner:
+    """Who knows the custom search parameters, once it has read what is stored."""
+    definitions = load_definitions()
+    page_key = await _page_key(storage.key_value)
+
+    base_url, zone = settings.fhir_base, settings.time_zone
+    published = Catalog(definitions)
+    index = partial(Indexer, zone=zone, full_text=_full_text(settings))
+    indexer = index(definitions, base_url, catalog=published)
+
+    def make(customs: Customs) -> Vocabulary:
+        extended = definitions.with_custom(customs.parameters)
+        catalog = Catalog(extended, published)
+        return Vocabulary(
+            customs,
+            catalog,
+            _searching(settings, catalog, page_key, clock),
+            index(extended, base_url, catalog=catalog, published=indexer),
+        )
+
+    learner = Learner(storage.store, storage.key_value, definitions, make, clock, Pace())
+    await learner.learn()
+    return learner
 
 
-def _searching(
-    settings: Settings, definitions: Definitions, catalog: Catalog, page_key: bytes, clock: Clock
-) -> Searching:
+def _searching(settings: Settings, catalog: Catalog, page_key: bytes, clock: Clock) -> Searching:
     return Searching(
-        definitions,
+        catalog.definitions,
         settings.fhir_base,
         page_key,
         limits=Limits(settings.max_parameters, settings.max_values),
@@ -127,8 +162,12 @@ def _searching(
         clock=clock,
         zone=settings.time_zone,
         catalog=catalog,
-        full_text=FullText[settings.full_text.upper()],
+        full_text=_full_text(settings),
     )
+
+
+def _full_text(settings: Settings) -> FullText:
+    return FullText[settings.full_text.upper()]
 
 
 def _sizes(settings: Settings) -> Sizes:

@@ -43,8 +43,15 @@ LONG_FUNCTIONS: dict[str, str] = {}
 
 DRIVER_LAW = ({"pymongo", "bson", "gridfs"}, ("storage/mongo/",))
 WEB_LAW = ({"fastapi", "starlette"}, ("api/", "web/", "app.py"))
-STORE_LAW = ("interactions/repository.py", "interactions/reindexing.py", "system.py")
-"""Reindexing answers nobody: it is there before the first caller."""
+STORE_LAW = (
+    "interactions/repository.py",
+    "interactions/reindexing.py",
+    "interactions/custom/building.py",
+    "interactions/custom/customs.py",
+    "interactions/custom/learning.py",
+    "system.py",
+)
+"""Reindexing and custom search parameters answer nobody: no caller's rights are in question."""
 
 STORE_METHODS = {name for name in vars(Store) if not name.startswith("_")} - {"facts"}
 STORE_MODULES = ("storage.opening", "storage.embedded", "storage.mongo")

@@ -17,6 +17,7 @@ from fhir_server import __version__
 from fhir_server.cli.arguments import settings_for
 from fhir_server.config import PREFIX, Settings, variable
 from fhir_server.definitions.registry import load_definitions
+from fhir_server.interactions.custom.vocabulary import Vocabulary
 from fhir_server.observability import logs, redaction
 from fhir_server.storage.base import SCHEMA_VERSION, Facts, NewerSchema, StoreError
 from fhir_server.system import open_system
@@ -110,7 +111,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
         yield Finding("ok", "store", f"{url} will be made at the first start")
         return
     try:
-        facts = asyncio.run(_facts(settings))
+        facts, parameters = asyncio.run(_facts(settings))
     except NewerSchema as error:
         advice = "Run the newer version of the server that wrote it; this one must not touch it."
         yield Finding("fail", "store", f"{url}: {error}", advice)
@@ -121,11 +122,29 @@ def _store(settings: Settings) -> Iterator[Finding]:
         yield Finding("ok", "store", f"{url} is {facts.name}, schema version {SCHEMA_VERSION}")
         for warning in facts.warnings:
             yield Finding("warn", "store", warning, "See docs/operating.md, Stores.")
+        yield from parameters
 
 
-async def _facts(settings: Settings) -> Facts:
-    async with open_system(settings) as system:
-        return system.storage.store.facts
+async def _facts(settings: Settings) -> tuple[Facts, list[Finding]]:
+    async with open_system(settings, builds=False) as system:
+        return system.storage.store.facts, list(_parameters(system.learner.vocabulary))
+
+
+def _parameters(vocabulary: Vocabulary) -> Iterator[Finding]:
+    """The custom search parameters, and how far each is built."""
+    unbuilt = {each.incarnation for each in vocabulary.unbuilt}
+    for each in vocabulary.customs.parameters:
+        what = f"{each.code} of {', '.join(each.base)} (SearchParameter/{each.resource})"
+        if each.incarnation not in unbuilt:
+            yield Finding("ok", "search parameter", f"{what} is ready")
+        else:
+            percent = vocabulary.record.percent(each.incarnation)
+            words = f"{what} is being built: {percent} % of the resources are indexed"
+            advice = "It goes on while a server runs; searches say that matches may be missing."
+            yield Finding("warn", "search parameter", words, advice)
+    for id_, reason in vocabulary.customs.faults.items():
+        words = f"SearchParameter/{id_} is active, but not used: {reason}"
+        yield Finding("warn", "search parameter", words, "Correct it, or set it to retired.")
 
 
 def _port(settings: Settings) -> Iterator[Finding]:

@@ -6,7 +6,8 @@ Tables the server needs at once are loaded; definitions themselves are read when
 each into a new object that belongs to who asked. Numbers are Decimal, digits kept.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from copy import copy
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +19,7 @@ import zstandard
 from fhir_server.definitions.compartments import CompartmentDefinition
 from fhir_server.definitions.elements import ElementTable
 from fhir_server.definitions.packages import EXPANSION, Entry, Package
-from fhir_server.definitions.search_parameters import SearchParameter
+from fhir_server.definitions.search_parameters import CustomParameter, SearchParameter
 from fhir_server.definitions.types import Type
 
 R4 = Path(__file__).parent / "r4"
@@ -54,6 +55,8 @@ class Definitions:
         )
         """The concrete ones, which can be stored."""
         self._parameters = self._by_type(tables.search_parameters)
+        self.parameters_by_url = {each.url: each for each in tables.search_parameters}
+        """The published search parameters, for who finds them by their canonical url."""
         self._compartments = {
             code: CompartmentDefinition(code, url, MappingProxyType(parameters))
             for code, (url, parameters) in tables.compartments.items()
@@ -65,6 +68,24 @@ class Definitions:
 
     def search_parameter(self, resource_type: str, code: str) -> SearchParameter | None:
         return self._parameters[resource_type].get(code)
+
+    def with_custom(self, parameters: Iterable[CustomParameter]) -> "Definitions":
+        """These definitions and further search parameters, without another copy of the rest.
+
+        What is published stays what it is: a further parameter does not take its code.
+        """
+        further, extended = tuple(parameters), copy(self)
+        extended._parameters = {  # noqa: SLF001 -- a copy of this very object
+            name: MappingProxyType(
+                {each.code: each for each in further if self.applies(each, name)} | {**published}
+            )
+            for name, published in self._parameters.items()
+        }
+        return extended
+
+    def applies(self, parameter: SearchParameter, resource_type: str) -> bool:
+        """Whether a parameter is one of a concrete type, or of a type it is derived from."""
+        return any(self.elements.is_a(resource_type, base) for base in parameter.base)
 
     def compartment(self, code: str) -> CompartmentDefinition | None:
         """The compartment about a resource type, such as Patient."""

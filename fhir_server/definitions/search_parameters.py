@@ -33,6 +33,15 @@ class SearchParameter(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Chained parameters as listed; empty: not stated."""
 
 
+class CustomParameter(SearchParameter, frozen=True, array_like=True, gc=False):
+    """One that nobody published for all: a resource of this server defines it."""
+
+    resource: str = ""
+    """Id of the SearchParameter that defines it."""
+    incarnation: str = ""
+    """Tells its terms from those of another definition, be it of the same code or resource."""
+
+
 class Component(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One part of a composite: what it searches like, and where, seen from the composite."""
 

@@ -99,13 +99,17 @@ def _resource(
 
 
 def _parameter(type_: str, parameter: SearchParameter, context: Context) -> dict[str, Any]:
-    modifiers = context.searching.modifiers(type_, parameter.code)
-    listed = ", ".join(f":{each}" for each in modifiers)
+    """A search parameter; of a custom one that is being built, how far that is."""
+    modifiers = ", ".join(f":{each}" for each in context.searching.modifiers(type_, parameter.code))
+    percent = context.vocabulary().percent(type_, parameter.code)
+    told = [f"Modifiers: {modifiers}"] if modifiers else []
+    if percent is not None:
+        told.append(f"Being built: {percent} % of what was stored before it came is indexed.")
     return {
         "name": parameter.code,
         "definition": parameter.url,
         "type": parameter.type,
-        **({"documentation": f"Modifiers: {listed}"} if listed else {}),
+        **({"documentation": "\n".join(told)} if told else {}),
     }
 
 

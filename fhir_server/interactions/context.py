@@ -10,6 +10,7 @@ from datetime import tzinfo
 from typing import Literal, Protocol
 
 from fhir_server.definitions.registry import Definitions
+from fhir_server.interactions.custom.vocabulary import Vocabulary
 from fhir_server.interactions.drafted import NOTHING, Drafted
 from fhir_server.interactions.repository import Repository
 from fhir_server.interactions.request import Reply, Request
@@ -60,7 +61,8 @@ class Context:
     table: "Interactions"
     repository: Repository
     definitions: Definitions
-    searching: Searching
+    vocabulary: Callable[[], Vocabulary]
+    """What can be searched just now, custom search parameters included."""
     policy: Policy
     base_url: str
     """Public base without a slash at its end, such as `https://example.org/fhir`."""
@@ -77,6 +79,10 @@ class Context:
     """Raises Unavailable when no more of a bundle should begin: nobody waits, or time ends."""
     drafted: Drafted = NOTHING
     """Within a transaction, what is decided already and counts as if it were stored."""
+
+    @property
+    def searching(self) -> Searching:
+        return self.vocabulary().searching
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from dataclasses import replace
 from fhir_server.errors import VersionConflict
 from fhir_server.interactions.answering import warn
 from fhir_server.interactions.context import Context, Decision
+from fhir_server.interactions.custom.checking import check_drafts
 from fhir_server.interactions.links import Link
 from fhir_server.interactions.references import Directory, unsettled, warnings_of
 from fhir_server.interactions.request import Reply, Resource
@@ -56,6 +57,7 @@ async def commit_decided(decide: Callable[[], Awaitable[Decision]], context: Con
 
 async def _settled(decision: Decision, sent: dict[int, _Sent], context: Context) -> Decision:
     """The decision with its references pointing at what they mean now, and guarded."""
+    check_drafts(decision.drafts, context.definitions, context.vocabulary().customs)
     links: list[Link] = []
     for draft in decision.drafts:
         resource = draft.resource

@@ -37,6 +37,7 @@ async def conditional_delete(request: Request, context: Context) -> Decision:
     One is deleted only while it still is the only match. Of all, who comes later comes later.
     """
     (type_,) = request.path
+    context.vocabulary().require_built(type_, request.query)
     plan = await context.searching.criteria_plan(type_, request.query, context.repository)
     many = context.policy.conditional_delete == "many"
     most = context.policy.conditional_delete_most if many else 1

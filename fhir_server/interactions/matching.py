@@ -39,6 +39,7 @@ async def match_one(type_: str, criteria: Sequence[tuple[str, str]], context: Co
 
     In a transaction what it deletes is no match any more, though a guard still expects it.
     """
+    context.vocabulary().require_built(type_, criteria)
     plan = await context.searching.criteria_plan(type_, criteria, context.repository)
     page = await context.repository.find(replace(plan, limit=_GUARDED + 1))
     found = page.versions
@@ -57,6 +58,7 @@ async def match_ids(type_: str, criteria: Sequence[tuple[str, str]], context: Co
 
     What the transaction writes itself needs no guard, so the guard is of what others may change.
     """
+    context.vocabulary().require_built(type_, criteria)
     plan = await context.searching.criteria_plan(type_, criteria, context.repository)
     written = context.drafted.ids(type_)
     stored = await context.repository.find_ids(replace(plan, limit=2 + len(written)))

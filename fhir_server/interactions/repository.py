@@ -3,9 +3,10 @@
 Every interaction reads and writes through it; nothing else but `system.py` holds a store.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from fhir_server.errors import Gone, NotFound, TimedOut
 from fhir_server.fhir.http_date import write_http_date
@@ -13,7 +14,7 @@ from fhir_server.interactions.request import Resource
 from fhir_server.interactions.writing import Draft, Stamp
 from fhir_server.storage.base import Conflict, DeadlineExceeded, GuardFailed, Store
 from fhir_server.storage.query import Driver, Guard, Plan
-from fhir_server.storage.versions import HistoryPosition, Page, Version
+from fhir_server.storage.versions import Change, HistoryPosition, Page, Version
 
 _SEARCH = "The search took longer than allowed; add a condition that narrows it."
 _HISTORY = "The history took longer than allowed; narrow it by _since."
@@ -24,10 +25,25 @@ def _uncounted(_outcome: str) -> None:
     """For who does not count."""
 
 
+class Knowing(Protocol):
+    """Who sees to it that what is written is indexed by what others search for."""
+
+    async def begin(self) -> str:
+        """A commit begins; what it will be indexed by, until that is told to `ended`."""
+        ...
+
+    def ended(
+        self, digest: str, changes: Sequence[Change], outcome: str
+    ) -> Coroutine[Any, Any, None] | None:
+        """How the commit ended; what is left to do before it is answered."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Repository:
     store: Store
     stamp: Stamp
+    knowing: Knowing
     committed: Callable[[str], None] = _uncounted
     """Told how each commit went: `stored`, `conflict` or `failed`."""
 
@@ -100,9 +116,10 @@ class Repository:
         self, drafts: Sequence[Draft], guards: Sequence[Guard] = ()
     ) -> Sequence[Version]:
         """Stamp and store all drafts or none. Raises storage's Conflict and GuardFailed."""
-        changes = await self.stamp.changes(drafts)
-        outcome = "failed"
+        digest = await self.knowing.begin()
+        outcome, changes = "failed", list[Change]()
         try:
+            changes = await self.stamp.changes(drafts)
             await self.store.commit(changes, guards)
             outcome = "stored"
         except (Conflict, GuardFailed):
@@ -112,6 +129,9 @@ class Repository:
             raise TimedOut(_COMMIT) from None
         finally:
             self.committed(outcome)
+            left = self.knowing.ended(digest, changes, outcome)
+        if left is not None:
+            await left
         return [change.version for change in changes]
 
 

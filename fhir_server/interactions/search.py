@@ -78,7 +78,8 @@ async def _answered(prepared: Prepared, context: Context) -> Reply:
         _matches(found, prepared, context),
         _entries(included.versions, b"include", prepared, context),
     ]
-    issues = [*_dropped(prepared.dropped), *included.issues, *followed]
+    part_built = context.vocabulary().warnings(prepared.scope.types, prepared.pairs)
+    issues = [*_dropped(prepared.dropped), *included.issues, *followed, *part_built]
     if issues:
         outcome = json_format.write(operation_outcome(issues))
         entries.append(bundle.match_entry("", outcome, b"outcome"))

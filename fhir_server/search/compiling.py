@@ -50,7 +50,25 @@ def compile_parameter(
     """
     if parameter.expression is None:
         raise NotCompiled("it has no expression")
-    node = parse(parameter.expression)
+    return compile_node(parse(parameter.expression), parameter, type_, elements)
+
+
+def alternatives(expression: str) -> list[tree.Node]:
+    """What an expression unites; FhirPathSyntaxError when it is none."""
+    found, waiting = [], [parse(expression)]
+    while waiting:
+        match waiting.pop():
+            case tree.Binary(operator="|", left=left, right=right):
+                waiting += [right, left]
+            case node:
+                found.append(node)
+    return found
+
+
+def compile_node(
+    node: tree.Node, parameter: SearchParameter, type_: str, elements: ElementTable
+) -> tuple[Found, ...]:
+    """The same for the expression, or one of its alternatives, already parsed."""
     walk = _Walk(elements, type_)
     if parameter.type == "composite":
         return tuple(_tuples(walk, node, parameter.components))

@@ -48,13 +48,16 @@ class Indexer:
         catalog: Catalog | None = None,
         full_text: FullText = FullText.TEXT,
         remembers: bool = True,
+        published: "Indexer | None" = None,
     ) -> None:
         """`zone` is for dates and times that name none; a catalog may be shared.
 
         Who does not remember looks at every element as if it were the first of its kind: it
-        finds the same, and takes longer.
+        finds the same, and takes longer. `published` indexes types without custom parameters, in
+        the same way, in the same zone and at the same base.
         """
         self.full_text = full_text
+        self._published = published
         self._catalog = catalog or Catalog(definitions)
         self._known = definitions.resource_types
         self._patients = definitions.compartment(PATIENT)
@@ -81,13 +84,15 @@ class Indexer:
         return _gathered(contained, self._index(contained["resourceType"]))
 
     def _index(self, type_: str) -> _TypeIndex:
-        index = self._types.get(type_)
-        if index is None:
-            index = self._types[type_] = self._compile(type_)
-        return index
+        known = self._types.get(type_)
+        if known is None:
+            known = self._types[type_] = self._compile(type_)
+        return known
 
     def _compile(self, type_: str) -> _TypeIndex:
         catalog = self._catalog.of(type_)
+        if self._published is not None and not catalog.custom:
+            return self._published._index(type_)  # noqa: SLF001 -- another of this class
         scheme = scheme_of(catalog, self._patients)
         finds = [
             *self._finds(catalog, scheme),
@@ -100,7 +105,7 @@ class Indexer:
     def _finds(self, catalog: TypeCatalog, scheme: Scheme) -> Iterator[Find]:
         for code, compiled in catalog.compiled.items():
             if code not in catalog.derived:
-                marked = keys.indexed(catalog.type, code)
+                marked = catalog.marked(code)
                 for find in self._collectors.of_parameter(compiled, marked):
                     yield noting(find, code, scheme)
 

@@ -48,12 +48,12 @@ def ready_parameter(
     compiled, definition = catalog.compiled[code], catalog.definitions[code]
     if compiled.type not in VALUES:
         return None
-    own = _parameter(definition, compiled.found, keys.indexed(catalog.type, code), elements)
+    own = _parameter(definition, compiled.found, catalog.marked(code), elements)
     derivation = catalog.derived.get(code, Derivation((code,)))
     if derivation.target is not None:
         own = replace(own, targets=(derivation.target,))
     return Bound(
-        tuple(replace(own, indexed=keys.indexed(catalog.type, it)) for it in derivation.codes),
+        tuple(replace(own, indexed=catalog.marked(it)) for it in derivation.codes),
         compiled.type,
         VALUES[compiled.type],
         derivation.target,

@@ -1,6 +1,7 @@
 """Rewriting: parameters that need no entries of their own, because others already say it.
 
-Found by comparing paths, never listed by hand, so it holds for custom parameters as well.
+Found by comparing paths, never listed by hand, so it holds for custom parameters as well. Those
+may be derived from others, but never others from them: they come and go.
 
     union     combo-code      = Observation.code | Observation.component.code
                               → any of code, component-code
@@ -37,8 +38,13 @@ class Derivation:
     """Only references to this type; None: whatever the value says."""
 
 
-def derive(parameters: Iterable[Compiled]) -> Mapping[str, Derivation]:
-    """Which parameters of one type are derived from which others, none of them derived."""
+def derive(
+    parameters: Iterable[Compiled], custom: Iterable[Compiled] = ()
+) -> Mapping[str, Derivation]:
+    """Which parameters of one type are derived from which others, none of them derived.
+
+    From `custom` ones nothing is derived.
+    """
     derived: dict[str, Derivation] = {}
     kept: list[Compiled] = []
     for parameter in sorted(parameters, key=_smaller_first):
@@ -46,6 +52,10 @@ def derive(parameters: Iterable[Compiled]) -> Mapping[str, Derivation]:
         if derivation is None:
             kept.append(parameter)
         else:
+            derived[parameter.code] = derivation
+    for parameter in custom:
+        derivation = _covered(parameter, kept) or _narrowed(parameter, kept)
+        if derivation is not None:
             derived[parameter.code] = derivation
     return derived
 

@@ -74,13 +74,18 @@ def scheme_of(catalog: TypeCatalog, patients: CompartmentDefinition | None) -> S
 
 def _main_date(catalog: TypeCatalog, usage: Usage) -> int | None:
     code = usage.date
-    if code is None or code not in catalog.compiled or code in catalog.derived:
+    if code is None or code not in _lasting(catalog) or code in catalog.derived:
         return None
     return keys.interval_key(keys.indexed(catalog.type, code))
 
 
 def _known(catalog: TypeCatalog, codes: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(code for code in codes if code in catalog.compiled)
+    return frozenset(codes) & _lasting(catalog)
+
+
+def _lasting(catalog: TypeCatalog) -> frozenset[str]:
+    """The parameters that drivers may be made of: custom ones come and go."""
+    return frozenset(catalog.compiled) - catalog.custom
 
 
 def _member_paths(catalog: TypeCatalog, patients: CompartmentDefinition | None) -> tuple[Path, ...]:
@@ -88,7 +93,7 @@ def _member_paths(catalog: TypeCatalog, patients: CompartmentDefinition | None) 
     found = (
         path
         for code in codes
-        if code in catalog.compiled
+        if code in _lasting(catalog)
         for path in _patient_paths(catalog.compiled[code].found)
     )
     return tuple(dict.fromkeys(found))

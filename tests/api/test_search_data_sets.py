@@ -231,26 +231,45 @@ REFUSED_FILES = [
     ("Normative/Import-SinglePatientTemplate.ndjson", 400, "##PatientID##"),
     ("Normative/MoneyWithWrongDecimal.json", 404, "'Money' is not a resource type"),
     ("Normative/PatientMissingResourceType.json", 400, "is not a resource type"),
+    (
+        "Normative/SearchParameterExpressionWrongProperty.json",
+        422,
+        "SearchParameter.expression: Encounter.diagnosis.foo leads to no element of Encounter",
+    ),
+    ("Normative/SearchParameterInvalidBase.json", 422, "SearchParameter.base[0]: 'foo'"),
+    ("Normative/SearchParameterInvalidType.json", 422, "SearchParameter.type: 'foo' is no type"),
+    ("Normative/SearchParameterMissingBase.json", 422, "SearchParameter.base: "),
+    ("Normative/SearchParameterMissingExpression.json", 422, "SearchParameter.expression: "),
+    ("Normative/SearchParameterMissingType.json", 422, "SearchParameter.type: '' is no type"),
+    *(
+        (f"Normative/CompositeCustom{parts}SearchParameterStu3.json", 422, "canonical url")
+        for parts in (
+            "ReferenceToken",
+            "TokenDateTime",
+            "TokenNumberNumber",
+            "TokenOverflowToken",
+            "TokenQuantity",
+            "TokenString",
+        )
+    ),
 ]
 """What is wrong on purpose, and what its refusal says."""
 REFUSED_ENTRIES = [
     ("Normative/Bundle-MissingIdentifier.json", 0, "400", "At least one criterion is needed"),
     ("Normative/Bundle-Batch.json", 4, "412", "If-Match"),
     ("rest-data/SmartCompartmentResources.json", 27, "400", "is not the id of the URL"),
+    (
+        "Normative/SearchParameter-USCoreIG.json",
+        0,
+        "422",
+        "us-core-race').extension.value.code leads to no element of Person",
+    ),
 ]
 
 
 NOT_REFUSED_YET = [
-    # by the rules of elements
     "Normative/ObservationWithNoCode.json",
     "Normative/PatientWithUnknownElements.json",
-    # by those of search parameters
-    "Normative/SearchParameterExpressionWrongProperty.json",
-    "Normative/SearchParameterInvalidBase.json",
-    "Normative/SearchParameterInvalidType.json",
-    "Normative/SearchParameterMissingBase.json",
-    "Normative/SearchParameterMissingExpression.json",
-    "Normative/SearchParameterMissingType.json",
 ]
 """What is wrong on purpose as well, but takes checks that are still to come."""
 

@@ -18,6 +18,7 @@ from fhir_server.interactions.bundle.entries import Entry
 from fhir_server.interactions.bundle.performing import placing
 from fhir_server.interactions.bundle.turns import let_others
 from fhir_server.interactions.context import Context, Decide, Decision
+from fhir_server.interactions.custom.checking import check_drafts
 from fhir_server.interactions.drafted import Drafted
 from fhir_server.interactions.links import Link, links_in
 from fhir_server.interactions.references import Directory
@@ -92,6 +93,7 @@ async def combine(steps: Sequence[Step], context: Context) -> Combined:
     decisions = await _decide(steps[:first], context)
     deleted = Drafted.of(_drafts(decisions), stamp)
     decisions += await _decide(steps[first:], replace(context, drafted=deleted))
+    _check(steps, decisions, context)
     steps = _with_links_of_patched(steps, decisions, context)
     entries = _point(steps, decisions, {}, context)
     drafted = Drafted.of(_drafts(decisions), stamp)
@@ -135,6 +137,14 @@ def _unless_failed(
 async def _decide_one(step: Step, context: Context) -> Decision:
     with placing(step.entry):
         return await step.decide(step.entry.request, context)
+
+
+def _check(steps: Sequence[Step], decisions: Sequence[Decision], context: Context) -> None:
+    """An error of what an entry writes says which entry it was."""
+    together, customs = [*_drafts(decisions)], context.vocabulary().customs
+    for step, decision in zip(steps, decisions, strict=True):
+        with placing(step.entry):
+            check_drafts(decision.drafts, context.definitions, customs, together)
 
 
 def _drafts(decisions: Sequence[Decision]) -> Iterator[Draft]:
