@@ -13,7 +13,7 @@ from fhir_server.observability.metrics import Metrics
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SCRIPTS = sorted((CHECKOUT / "scripts").iterdir())
-DOCUMENTS = ["README.md", *(f"docs/{page.name}" for page in (CHECKOUT / "docs").iterdir())]
+DOCUMENTS = ["README.md", *sorted(f"docs/{page.name}" for page in (CHECKOUT / "docs").iterdir())]
 COMMANDS = sorted(getattr(get_command(app), "commands"))  # noqa: B009 -- a group has them, its type does not say so
 
 
