@@ -24,7 +24,7 @@ INDEXES: Final[Mapping[Rank, str]] = {
     Rank.URI: "uris",
     Rank.TOKEN: "tokens",
     Rank.DATE_ALONE: "all of the type in order of date",
-    Rank.INTERVAL: "dates, numbers and quantities",
+    Rank.INTERVAL: "dates, numbers, quantities and places",
     Rank.STRING: "strings by their beginning",
     Rank.UPDATED: "times of change",
     Rank.CATEGORY: "tokens of few values",
