@@ -125,9 +125,10 @@ async def test_a_search_by_a_part_built_one_tells_the_percentage(start: Start, g
         assert await outcome(server, "Patient?name=bo&gender:missing=true") == []
         stated = await listed(server, "Patient", "nick")
         assert stated is not None
-        assert stated["documentation"] == (
-            "Being built: 40 % of what was stored before it came is indexed."
-        )
+        assert stated["documentation"].splitlines() == [
+            "Modifiers: :missing, :exact, :contains",
+            "Being built: 40 % of what was stored before it came is indexed.",
+        ]
         gate.open()
         await built(server, "Patient", "nick")
         assert await outcome(server, "Patient?nick=bo") == []
