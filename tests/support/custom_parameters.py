@@ -40,7 +40,12 @@ async def built(server: Server, type_: str, code: str) -> None:
     end = monotonic() + PATIENCE
     while monotonic() < end:
         parameter = await listed(server, type_, code)
-        if parameter is not None and "Being built" not in parameter.get("documentation", ""):
+        if parameter is not None and not is_being_built(parameter):
             return
         await asyncio.sleep(0.05)
     raise AssertionError(f"{type_}.{code} was not built in {PATIENCE} s: {parameter}")
+
+
+def is_being_built(parameter: Mapping[str, Any] | None) -> bool:
+    """Whether the CapabilityStatement says so of a parameter."""
+    return "Being built" in (parameter or {}).get("documentation", "")
