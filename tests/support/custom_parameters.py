@@ -40,7 +40,7 @@ async def built(server: Server, type_: str, code: str) -> None:
     end = monotonic() + PATIENCE
     while monotonic() < end:
         parameter = await listed(server, type_, code)
-        if parameter is not None and "documentation" not in parameter:
+        if parameter is not None and "Being built" not in parameter.get("documentation", ""):
             return
         await asyncio.sleep(0.05)
     raise AssertionError(f"{type_}.{code} was not built in {PATIENCE} s: {parameter}")
