@@ -60,7 +60,9 @@ async def _explained(prepared: Prepared, context: Context) -> Reply:
     """The plan in place of the matches."""
     issues, total = await explained(prepared, context)
     links, _ = links_of(prepared, Found(), context)
-    outcome = json_format.write(operation_outcome([*_dropped(prepared.dropped), *issues]))
+    part_built = context.vocabulary().warnings(prepared.scope.types, prepared.pairs)
+    told = [*_dropped(prepared.dropped), *issues, *part_built]
+    outcome = json_format.write(operation_outcome(told))
     entry = bundle.match_entry("", outcome, b"outcome")
     return Reply(200, content=bundle.searchset([entry], links, total))
 

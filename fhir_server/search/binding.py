@@ -22,6 +22,7 @@ from fhir_server.search.joining import Criteria, Joining
 from fhir_server.search.modifiers import criterion_of, modifiers_of
 from fhir_server.search.parameters import ready_parameter
 from fhir_server.search.planning import Criterion
+from fhir_server.search.query_string import of_the_moment
 from fhir_server.search.resolving import Deferred
 from fhir_server.search.schemes import PATIENT, Scheme, scheme_of
 from fhir_server.search.stored import STORED_MODIFIERS, stored_criterion
@@ -182,9 +183,9 @@ class Binder:
 
 
 def _worth_remembering(clause: Clause) -> bool:
-    """Short ones only, so that memory stays small; and `ap` depends on the moment of asking."""
+    """Short ones only, so that memory stays small."""
     written = sum(map(len, clause.values))
-    return written <= _LONGEST_REMEMBERED and not any("ap" in each for each in clause.values)
+    return written <= _LONGEST_REMEMBERED and not any(map(of_the_moment, clause.values))
 
 
 def _not_yet(name: str) -> UnknownParameter:

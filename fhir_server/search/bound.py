@@ -11,7 +11,7 @@ looks where others look:
 from dataclasses import dataclass
 from typing import Final
 
-from fhir_server.errors import BadRequest
+from fhir_server.errors import BadRequest, TooCostly
 from fhir_server.fhir.primitives import is_id
 from fhir_server.fhir.reference import Local, parse
 from fhir_server.search import keys
@@ -20,6 +20,7 @@ from fhir_server.search.planning import NOTHING, Criterion, Rank, any_of
 from fhir_server.search.schemes import PATIENT, Scheme, names_group
 from fhir_server.search.values.escapes import unescape
 from fhir_server.search.values.parameter import Context, Parameter
+from fhir_server.search.values.position import MOST_CIRCLES
 from fhir_server.search.values.table import Values
 from fhir_server.storage.query import KeyIs, Not, Test
 from fhir_server.storage.versions import Key
@@ -52,6 +53,8 @@ class Bound:
 
     def criterion(self, values: tuple[str, ...], context: Context) -> Criterion:
         """The criterion that one of the values holds; BadRequest for a wrong one."""
+        if self.type == "special" and len(values) > MOST_CIRCLES:
+            raise TooCostly(f"{self.code} takes {MOST_CIRCLES} values, not {len(values)}.")
         test = any_of([self._test(value, context) for value in values])
         return Criterion(
             self.code,

@@ -147,7 +147,8 @@ def forward(code: str, bound: Bound, stages: Sequence[Stage], joining: Joining) 
 def backward(code: str, type_: str, bound: Bound, stage: Stage, joining: Joining) -> Deferred:
     """The criterion of `type_` that a match of the stage refers to it."""
     url = _url_of(type_, bound, joining)
-    return Deferred(code, partial(_referred_to, code, type_, url, stage, ranges_to(bound, type_)))
+    resolve = partial(_referred_to, code, type_, url, stage, ranges_to(bound, type_))
+    return Deferred(code, resolve, by_others=True)
 
 
 def _stage(clause: Clause, joining: Joining, type_: str) -> Stage:

@@ -11,7 +11,6 @@ Which types contain such resources, and how many each, is asked of the store fir
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from fhir_server.errors import BadRequest, TooCostly
 from fhir_server.search.contained import MOST_SLOTS, criteria_in_slot, there
@@ -23,9 +22,6 @@ from fhir_server.search.schemes import Scheme
 from fhir_server.search.sorting import ByIndex
 from fhir_server.storage.query import AllOf, By, KeyIs, Order, Plan, Test
 
-_BY_IDENTITY: Final = ("_has", "_list")
-"""Criteria about references to a resource, which no contained resource has from elsewhere."""
-
 
 def require_containable(prepared: Prepared) -> None:
     """BadRequest for what cannot be asked of contained resources."""
@@ -36,12 +32,15 @@ def require_containable(prepared: Prepared) -> None:
         )
     if not isinstance(order, ByIndex) or order.order.by is By.START:
         raise BadRequest("With _contained, _sort takes _lastUpdated or _id, those of containers.")
+    if prepared.controls.explain:
+        raise BadRequest("_explain cannot be asked together with _contained; ask for either.")
     for criteria in prepared.criteria.values():
         for each in criteria:
-            if isinstance(each, Deferred) and each.code.startswith(_BY_IDENTITY):
+            if isinstance(each, Deferred) and each.by_others:
                 raise BadRequest(
-                    f"{each.code} cannot be asked together with _contained: nothing refers to a"
-                    " contained resource from elsewhere."
+                    f"{each.code} cannot be asked together with _contained, as it is about what"
+                    " refers to a match (_has or _list): nothing refers to a contained resource"
+                    " from elsewhere."
                 )
 
 

@@ -170,9 +170,11 @@ class _Parser:
         if quoted := self._peek(_STRING):
             self._at += len(quoted)
             try:
-                return str(json.loads(quoted, strict=False))
+                text = str(json.loads(quoted, strict=False))
+                text.encode()  # half of a surrogate pair is no character
             except ValueError:
                 raise self._wrong("a JSON string before this place") from None
+            return text
         token = self._peek(_TOKEN)
         if not token or token.startswith('"'):
             raise self._wrong("a value, or a closing quote" if token else "a value")

@@ -224,7 +224,11 @@ def _changed(code: str, change: _Change, criteria: Criteria) -> Criterion | Defe
     async def resolve(finder: Finder) -> Criterion:
         return Criterion(code, change(await resolved(criteria, finder)), Rank.CATEGORY)
 
-    return Deferred(code, resolve)
+    return Deferred(code, resolve, by_others=_by_others(criteria))
+
+
+def _by_others(criteria: Criteria) -> bool:
+    return any(isinstance(each, Deferred) and each.by_others for each in criteria)
 
 
 def _either(branches: Sequence[Criteria]) -> Criterion | Deferred:
@@ -236,7 +240,7 @@ def _either(branches: Sequence[Criteria]) -> Criterion | Deferred:
     async def resolve(finder: Finder) -> Criterion:
         return _one_of([await resolved(branch, finder) for branch in branches])
 
-    return Deferred("or", resolve)
+    return Deferred("or", resolve, by_others=any(map(_by_others, branches)))
 
 
 def _one_of(branches: Sequence[Sequence[Criterion]]) -> Criterion:

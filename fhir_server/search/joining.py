@@ -28,6 +28,8 @@ MOST_LINKS: Final = 16
 """How deep joins may nest in one criterion."""
 MOST_STAGES: Final = 200
 """How many searches one criterion may need; a chain without types asks every type it may mean."""
+_MOST_TRIED: Final = 2 * MOST_STAGES
+"""How many may be begun, those included that come to nothing as a type lacks the parameter."""
 _COUNTED: Final = 10
 """How many times the allowed number is counted to, to say how many there are."""
 
@@ -123,6 +125,7 @@ class Joining:
         self._most = most
         self._depth = 0
         self._stages = 0
+        self._tried = 0
 
     def stage(self, type_: str, clause: Clause) -> Stage:
         """The search of a type by one clause; TooCostly beyond MOST_LINKS and MOST_STAGES."""
@@ -134,15 +137,15 @@ class Joining:
         """The search of a type by criteria that are bound already."""
         self._stages += 1
         if self._stages > MOST_STAGES:
-            raise TooCostly(
-                f"It would need more than {MOST_STAGES} searches; say which types are meant, as in "
-                "subject:Patient.name."
-            )
+            raise _too_many_searches()
         return Stage(self.binding.scheme(type_), criteria, asked, self._most)
 
     @contextmanager
     def deeper(self) -> Iterator[None]:
-        """While the criteria of a stage are bound; TooCostly beyond MOST_LINKS."""
+        """While the criteria of a stage are bound; TooCostly beyond MOST_LINKS, or too many."""
+        self._tried += 1
+        if self._tried > _MOST_TRIED:
+            raise _too_many_searches()
         self._depth += 1
         if self._depth > MOST_LINKS:
             raise TooCostly(f"More than {MOST_LINKS} joins in one another are not followed.")
@@ -150,6 +153,13 @@ class Joining:
             yield
         finally:
             self._depth -= 1
+
+
+def _too_many_searches() -> TooCostly:
+    return TooCostly(
+        f"It would need more than {MOST_STAGES} searches; say which types are meant, as in "
+        "subject:Patient.name."
+    )
 
 
 def _matches_nothing(plan: Plan) -> bool:

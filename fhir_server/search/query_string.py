@@ -95,6 +95,14 @@ def _clause(text: str, value: str, limits: Limits) -> Clause:
     return clause_of(text, values)
 
 
+def of_the_moment(value: str) -> bool:
+    """Whether what a value means may depend on when it is asked: `ap`, which a filter may escape.
+
+    https://hl7.org/fhir/R4/search.html#prefix
+    """
+    return "ap" in value or "\\u" in value
+
+
 def split_values(name: str, value: str) -> tuple[str, ...]:
     """Split a parameter's value at commas that no backslash precedes; escapes stay as they are."""
     if "\\" not in value:

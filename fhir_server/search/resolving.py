@@ -48,6 +48,8 @@ class Deferred:
     """The parameter as it was sent, for explanations."""
     resolve: Callable[[Finder], Awaitable[Criterion]]
     """Asks what there is to ask; BadRequest or TooCostly says what is wrong with the answer."""
+    by_others: bool = False
+    """Whether it is about what refers to a match, which nothing does to a contained resource."""
 
 
 async def resolved(

@@ -39,7 +39,7 @@ from fhir_server.search.planning import (
     make_plan,
 )
 from fhir_server.search.prepared import Prepared
-from fhir_server.search.query_string import Limits, Pair, parse
+from fhir_server.search.query_string import Limits, Pair, of_the_moment, parse
 from fhir_server.search.resolving import Deferred, Finder, resolved
 from fhir_server.search.scopes import Scope, of_type
 from fhir_server.search.sorting import ByIndex, Sorter
@@ -273,10 +273,10 @@ class Searching:
 
 
 def _worth_remembering(pairs: Sequence[Pair]) -> bool:
-    """Short ones only, but for the pages behind the first; `ap` depends on the moment of asking."""
+    """Short ones only, but for the pages behind the first."""
     written = sum([len(name) + len(value) for name, value in pairs])
     return written <= _LONGEST_REMEMBERED and not any(
-        name == PAGE_PARAMETER or "ap" in value for name, value in pairs
+        name == PAGE_PARAMETER or of_the_moment(value) for name, value in pairs
     )
 
 

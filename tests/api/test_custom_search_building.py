@@ -121,6 +121,17 @@ async def test_a_search_by_a_part_built_one_tells_the_percentage(start: Start, g
             "indexed, so that matches may be missing."
         )
         assert await outcome(server, "Observation?subject:Patient.nick=bo") == [words]
+        behind = [
+            "Patient?_filter=nick eq bo",
+            "Patient?_filter=not(gender eq x)and(nick eq bo)",
+            "Observation?_filter=subject:Patient.nick eq bo",
+            "Observation?subject:Patient._filter=nick eq bo",
+            "Organization?_filter=_has:Patient:organization:nick eq bo",
+            "Organization?_has:Patient:organization:_filter=nick eq bo",
+            "Patient?nick=bo&_explain=true",
+        ]
+        for query in behind:
+            assert await outcome(server, query) == [words], query
         assert await outcome(server, "Patient?_has:Observation:subject:status=final") == []
         assert await outcome(server, "Patient?name=bo&gender:missing=true") == []
         stated = await listed(server, "Patient", "nick")
@@ -133,6 +144,18 @@ async def test_a_search_by_a_part_built_one_tells_the_percentage(start: Start, g
         await built(server, "Patient", "nick")
         assert await outcome(server, "Patient?nick=bo") == []
         assert await server.count("Patient?nick=bo") == THERE
+
+
+async def test_what_refers_back_by_a_part_built_one_is_told_too(start: Start, gate: Gate) -> None:
+    by_kin = "Patient.extension('http://example.org/kin').value.ofType(Reference)"
+    async with start() as server:
+        await fill(server, 1)
+        await server.update(a_parameter("kin", by_kin, type="reference", target=["Patient"]))
+        for source in ("Patient:kin", "Patient:*", "*"):
+            (words,) = await outcome(server, f"Patient?_revinclude={source}")
+            assert words.startswith("The search parameter kin is being built")
+        assert await outcome(server, "Patient?_revinclude=Observation:*") == []
+        gate.open()
 
 
 async def test_no_write_is_decided_by_a_part_built_one(start: Start, gate: Gate) -> None:

@@ -53,6 +53,20 @@ async def test_what_is_there_and_what_comes_is_found(server: Server) -> None:
     }
 
 
+async def test_what_others_contain_is_found_as_well(server: Server) -> None:
+    contained = [with_eyes("inner", "blue"), with_eyes("other", "brown")]
+    group = {"resourceType": "Basic", "id": "before", "code": {}, "contained": contained}
+    await server.update(group)
+    await server.update({"resourceType": "Basic", "id": "empty", "code": {}})
+    await server.update(a_parameter("eyes", BY_EYES))
+    await built(server, "Patient", "eyes")
+    await server.update({**group, "id": "after"})
+
+    url = "Patient?eyes=blue&_contained=true"
+    assert await ids(server, url) == ["after", "before"]
+    assert await ids(server, f"{url}&_containedType=contained") == ["inner", "inner"]
+
+
 async def test_it_counts_from_the_answer_on_for_what_is_written_next(server: Server) -> None:
     await server.create(a_parameter("eyes", BY_EYES, id=None))
     await server.update(with_eyes("after", "blue"))

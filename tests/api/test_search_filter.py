@@ -238,6 +238,9 @@ async def test_lenient_handling_leaves_out_a_filter_of_what_is_unknown(world: Se
 
 
 REFUSED = [
+    ("Patient", r'name eq "\ud800"', "invalid", "a JSON string before this place"),
+    ("Patient", r'_id eq "x\udfff"', "invalid", "a JSON string before this place"),
+    ("Task", "focus." * 14 + "zzz eq 1", "too-costly", "more than 200 searches"),
     ("Patient", "gender equals male", "invalid", "at character 8 an operator"),
     ("Patient", "nam eq x", "not-supported",
      "at character 1: Patient has no search parameter 'nam'. Did you mean"),

@@ -122,6 +122,11 @@ REFUSED = [
     "Patient/1/MedicationRequest?_contained=true",
     "Medication?_contained=true&_has:MedicationRequest:medication:status=active",
     "Medication?_contained=true&_list=1",
+    "Medication?_contained=true&_filter=_list eq 1",
+    "Medication?_contained=true&_filter=status eq active or _list eq 1",
+    "Medication?_contained=true&_filter=not(_has:MedicationRequest:medication:status eq active)",
+    "Medication?_contained=true&_filter=status eq x and not(status eq y or not(_list eq 1))",
+    "Medication?_contained=true&_explain=true",
 ]
 
 

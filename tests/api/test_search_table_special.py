@@ -39,6 +39,7 @@ NEAR: list[Row] = [
     ("Location?near=52.52|13.405||m", "berlin potsdam"),
     ("Location?near=52.52|13.405|0|km", "berlin"),
     ("Location?near=52.52|13.405|0.0001|m", "berlin"),
+    ("Location?near=52.52|13.405|1e-300|m", "berlin"),
     ("Location?near=-17|-180|120|km", "fiji samoa"),
     ("Location?near=-17|-180|90|km", ""),
     ("Location?near=89.95|90|20|km", "pole beyond-pole"),
@@ -69,6 +70,7 @@ REFUSED = [
     "Location?near=0|0|ge1|km",
     "Location?near=0|0|1|kg",
     "Location?near=0|0|1|mi",
+    "Location?near=" + ",".join(f"{north}|0|1|km" for north in range(6)),
 ]
 
 

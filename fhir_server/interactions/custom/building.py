@@ -1,8 +1,8 @@
 """Building: what was stored before a custom search parameter came is indexed by it.
 
-One pass over the types concerned, in order of id, by one process; it goes on where it stopped when
-that process ends. It waits until all who write index by the parameters: then what it has gone by
-stays right.
+One pass over the types concerned and those that contain some of them, in order of id, by one
+process; it goes on where it stopped when that process ends. It waits until all who write index by
+the parameters: then what it has gone by stays right.
 """
 
 import asyncio
@@ -16,7 +16,10 @@ from msgspec.structs import replace
 
 from fhir_server.interactions.custom.learning import Learner
 from fhir_server.interactions.custom.progress import Pass, Progress, Record
+from fhir_server.search.contained import there
 from fhir_server.search.custom import concrete_types
+from fhir_server.storage.query import KeyIs, Plan
+from fhir_server.storage.versions import Version
 
 _WAIT: Final = 0.1
 """Seconds between two looks whether all know."""
@@ -103,6 +106,8 @@ class _Building:
         self._learner = learner
         self._digest = digest
         self._wanted = learner.vocabulary.unbuilt
+        definitions = learner.vocabulary.catalog.definitions
+        self._own = {type_ for each in self._wanted for type_ in concrete_types(each, definitions)}
         self._progress = Progress(learner.progress.key_value)
 
     async def run(self) -> None:
@@ -141,10 +146,21 @@ class _Building:
         return running if await self._save(Record(kept, running)) else None
 
     async def _types(self) -> Sequence[str]:
-        """The types that have resources, in order."""
-        definitions = self._learner.vocabulary.catalog.definitions
-        wanted = {type_ for each in self._wanted for type_ in concrete_types(each, definitions)}
-        return sorted(wanted & (await self._learner.store.counts()).keys())
+        """The types that have resources of the parameters' types, or contain some, in order."""
+        stored = (await self._learner.store.counts()).keys()
+        containers = [each for each in stored - self._own if await self._contains_own(each)]
+        return sorted({*(self._own & stored), *containers})
+
+    async def _contains_own(self, container: str) -> bool:
+        keys = tuple(there(type_, 0) for type_ in sorted(self._own))
+        number, _ = await self._learner.store.count(Plan(container, KeyIs(keys)), 1)
+        return number > 0
+
+    def _concerned(self, versions: Sequence[Version]) -> Sequence[Version]:
+        """Of versions of one type those that the parameters, or what they contain, may be about."""
+        if not versions or versions[0].type in self._own:
+            return versions
+        return [each for each in versions if b'"contained"' in (each.content or b"")]
 
     async def _type(self, running: Pass) -> Pass | None:
         """Go on with a type to its end; None when another process, or another pass, takes over."""
@@ -159,7 +175,8 @@ class _Building:
             try:
                 if known != self._digest:
                     return None
-                await learner.index(versions)
+                if concerned := self._concerned(versions):
+                    await learner.index(concerned)
             finally:
                 learner.flights.ended(known)
             done = running.done + len(versions)

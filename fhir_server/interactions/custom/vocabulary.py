@@ -1,8 +1,9 @@
 """What can be searched, and how resources are indexed, with the custom parameters of one moment."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Final, Self
 
 from fhir_server.definitions.search_parameters import CustomParameter
 from fhir_server.errors import Unavailable
@@ -15,6 +16,7 @@ from fhir_server.search.indexing import Indexer
 from fhir_server.search.searching import Searching
 
 Pair = tuple[str, str]
+_NAMES: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,11 +68,19 @@ class Vocabulary:
             return []
         found: dict[str, CustomParameter] = {}
         for name, value in pairs:
-            for at, word in enumerate(_words_of(name, value)):
+            words = _words_of(name, value)
+            if name.startswith("_revinclude") and "*" in value:
+                words += self._followed(value.partition(":")[0])
+            for at, word in enumerate(words):
                 for each in self.building.get(word, ()):
                     if at or any(self._applies(each, type_) for type_ in types):
                         found[each.incarnation] = each
         return list(found.values())
+
+    def _followed(self, source: str) -> list[str]:
+        """Those being built that lead from a type, or from any, to what a wildcard asks for."""
+        links = [each for each in self.unbuilt if each.type == "reference"]
+        return [each.code for each in links if source == "*" or self._applies(each, source)]
 
     def _applies(self, parameter: CustomParameter, type_: str) -> bool:
         return self.catalog.definitions.applies(parameter, type_)
@@ -83,9 +93,9 @@ class Vocabulary:
 
 def _words_of(name: str, value: str) -> list[str]:
     """The names in a parameter, its own first; in `_filter` and the like the value has some."""
-    words = name.replace(":", ".").split(".")
-    if name == "_filter":
-        words += value.replace(".", " ").replace("(", " ").replace("[", " ").split()
+    words = _NAMES.findall(name)
+    if "_filter" in words:
+        words += _NAMES.findall(value)
     elif name.startswith("_revinclude"):
         words += value.split(":")
     return words

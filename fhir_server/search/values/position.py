@@ -35,6 +35,9 @@ TOLERANCE: Final = 0.005
 EARTH: Final = 6_371_008.8
 """Mean radius in metres."""
 
+MOST_CIRCLES: Final = 5
+"""Values of one parameter: each is made of many strips, which takes some milliseconds."""
+
 _MISTAKE: Final = 0.0045
 """The same where the edge of a strip is looked at: a little less, as it is looked at in parts."""
 _AT_FIRST: Final = 8
@@ -127,7 +130,8 @@ def _between(circle: _Circle, south: float, north: float, halvings: int) -> Iter
     middle = (south + north) / 2
     width = _width(circle, middle)
     mistakes = [abs(_distance(circle, edge, width) - circle.radius) for edge in (south, north)]
-    if halvings == 0 or max(mistakes) <= _MISTAKE * circle.radius:
+    allowed = max(_MISTAKE * circle.radius, math.radians(_ROUNDING))
+    if halvings == 0 or max(mistakes) <= allowed:
         yield from _boxes(circle, south, north, width)
     else:
         yield from _between(circle, south, middle, halvings - 1)

@@ -48,7 +48,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("a url of R4", {"url": NAME}, "url", "names a parameter of the specification"),
     ("no type", {"type": None}, "type", "missing is no type"),
     ("a wrong type", {"type": "text"}, "type", "it is composite, date, number"),
-    ("a special", {"type": "special"}, "type", "it is composite, date, number"),
+    ("a special", {"type": "special"}, "type", "which a special parameter cannot look at"),
     ("no base", {"base": None}, "base", "needs a list of resource types"),
     ("an empty base", {"base": []}, "base", "needs a list of resource types"),
     ("a base that is no list", {"base": "Patient"}, "base", "needs a list of resource types"),

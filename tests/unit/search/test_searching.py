@@ -142,6 +142,15 @@ def test_a_moment_dependent_value_is_not_remembered(catalog: Catalog) -> None:
     assert plain_criteria(searching, "Patient", pairs) != before
 
 
+def test_no_filter_that_depends_on_the_moment_is_remembered(catalog: Catalog) -> None:
+    clock = SettableClock(JANUARY_2020)
+    searching = Searching(catalog.definitions, "http://h", b"0" * 16, clock=clock, catalog=catalog)
+    pairs = [("_filter", r'code-value-date eq "http://x|y$\u0061p2000"')]
+    before = plain_criteria(searching, "Observation", pairs)
+    clock.advance(3650 * DAY)
+    assert plain_criteria(searching, "Observation", pairs) != before
+
+
 def test_missing_is_absence_and_its_opposite(searching: Searching) -> None:
     absent, present = (
         plain_criteria(searching, "Patient", [("gender:missing", value)])[0].test
