@@ -10,9 +10,10 @@ number, a slot, has terms of its own. So what is asked must hold of one and the 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from fhir_server.search import keys
 from fhir_server.search.entries import Entries, Indexed
