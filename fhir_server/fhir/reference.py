@@ -6,7 +6,8 @@ One text can be many things; `parse` says which. Whether a target exists is not 
 """
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 _TYPE = r"(?P<type>[A-Z][A-Za-z]{1,63})"
 _ID = r"(?P<id>[A-Za-z0-9\-.]{1,64})"
@@ -18,8 +19,7 @@ _absolute = re.compile(rf"(?P<base>https?://.*)/{_TYPE}/{_ID}{_HISTORY}").fullma
 _has_scheme = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:").match
 
 
-@dataclass(frozen=True, slots=True)
-class Local:
+class Local(msgspec.Struct, frozen=True):
     """A resource of this server: `Type/id`, `Type/id/_history/version`, or absolute at our base."""
 
     type: str
@@ -27,23 +27,20 @@ class Local:
     version: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Conditional:
+class Conditional(msgspec.Struct, frozen=True):
     """`Type?query`, to be resolved when a bundle is committed."""
 
     type: str
     query: str
 
 
-@dataclass(frozen=True, slots=True)
-class Contained:
+class Contained(msgspec.Struct, frozen=True):
     """`#id`: a resource inside the one that refers; an empty id is that resource itself."""
 
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
+class Elsewhere(msgspec.Struct, frozen=True):
     """An absolute URL, `urn:uuid:`, `urn:oid:` or canonical that this server does not own."""
 
     url: str

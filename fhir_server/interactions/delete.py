@@ -5,7 +5,8 @@ the resource back. Deleting what is not there succeeds and changes nothing.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from fhir_server.errors import MultipleMatches, TooCostly
 from fhir_server.interactions.answering import deleted

@@ -7,7 +7,9 @@ the interaction decides anew. So of racing conditional creates exactly one wins.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from fhir_server.errors import MultipleMatches
 from fhir_server.interactions.context import Context

@@ -5,8 +5,9 @@ https://hl7.org/fhir/R4/references.html#canonical
 They are searched for as anybody searches for them: by `url`, and by `version` when one is named.
 """
 
-from dataclasses import replace
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from fhir_server.fhir import json_format
 from fhir_server.search.clause import Clause

@@ -6,15 +6,15 @@ Syntax only: whether such a parameter exists is decided in `binding.py`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from fhir_server.errors import UnknownParameter
 
 _LONGEST_ECHO = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(msgspec.Struct, frozen=True):
     """`subject:Patient.name:exact=A,B` as name, modifier, chain and values."""
 
     name: str

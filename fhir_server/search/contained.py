@@ -10,12 +10,14 @@ number, a slot, has terms of its own. So what is asked must hold of one and the 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from fhir_server.search import keys
 from fhir_server.search.entries import Entries, Indexed
+from fhir_server.search.gathering import Gathered, Visit
 from fhir_server.search.planning import Criterion, Rank
 from fhir_server.storage.query import (
     AllOf,
@@ -37,10 +39,8 @@ MOST_SLOTS: Final = 64
 _THERE: Final = "_contained"
 
 
-def add_contained(
-    contained: Any, types: frozenset[str], of: Callable[[dict[str, Any]], Entries], to: Entries
-) -> None:
-    """The entries of contained resources, as `of` makes them of each, moved to their slots."""
+def add_contained(contained: Any, types: frozenset[str], add: Visit, to: Gathered) -> None:
+    """The entries of contained resources, as `add` makes them of each and its slot's number."""
     slots: dict[str, int] = {}
     for each in contained if type(contained) is list else ():
         type_ = each.get("resourceType") if type(each) is dict else None
@@ -48,12 +48,22 @@ def add_contained(
             continue
         slot = slots.get(type_, 0)
         slots[type_] = slot + 1
-        own = of(each)
-        to.keys.append(there(type_, slot))
+        add((slot, each), to)
+
+
+def adder(of: Callable[[dict[str, Any]], Entries]) -> Visit:
+    """What adds the entries that `of` makes of a contained resource, moved to its slot."""
+
+    def add(item: tuple[int, dict[str, Any]], to: Gathered) -> None:
+        slot, resource = item
+        own = of(resource)
+        to.keys.append(there(resource["resourceType"], slot))
         to.keys += [_key(key, slot) for key in own.keys]
         to.intervals += [
             Interval(_interval_key(key, slot), low, high) for key, low, high in own.intervals
         ]
+
+    return add
 
 
 def in_slot(contained: Any, type_: str, slot: int) -> dict[str, Any] | None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from fhir_server.errors import BadRequest, UnknownParameter
 from fhir_server.search.clause import shown
 from fhir_server.search.query_string import Pair
@@ -76,8 +78,7 @@ class Inclusion(NamedTuple):
         return ":".join(part for part in parts if part)
 
 
-@dataclass(frozen=True, slots=True)
-class Controls:
+class Controls(msgspec.Struct, frozen=True):
     count: int = DEFAULT_COUNT
     """Most matches on the page; a larger wish is cut to what is allowed."""
     total: Total = Total.NONE

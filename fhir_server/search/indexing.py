@@ -15,7 +15,7 @@ from fhir_server.definitions.registry import Definitions
 from fhir_server.search import keys
 from fhir_server.search.catalog import Catalog, TypeCatalog
 from fhir_server.search.collecting import Collectors, noting
-from fhir_server.search.contained import add_contained
+from fhir_server.search.contained import add_contained, adder
 from fhir_server.search.extracting import Find, extractor
 from fhir_server.search.gathering import Gathered, Visit
 from fhir_server.search.remembering import Memory
@@ -63,6 +63,8 @@ class Indexer:
         self._patients = definitions.compartment(PATIENT)
         self._memory = Memory() if remembers else None
         self._collectors = Collectors(definitions.elements, base_url, zone, self._memory)
+        add = adder(self._entries)
+        self._add_in_slot = add if self._memory is None else self._memory.of_each(add)
         self._types: dict[str, _TypeIndex] = {}
 
     def terms(self, resource: dict[str, Any]) -> Terms:
@@ -73,7 +75,7 @@ class Indexer:
         index = self._index(resource["resourceType"])
         gathered = _gathered(resource, index)
         if "contained" in resource:
-            add_contained(resource["contained"], self._known, self._entries, gathered)
+            add_contained(resource["contained"], self._known, self._add_in_slot, gathered)
         drivers, start, end = index.scheme.drivers(gathered)
         intervals = gathered.intervals
         if len(intervals) > 1:

@@ -11,8 +11,10 @@ never cut short. Between stages go keys and ids, no resource is read:
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Protocol
+
+from msgspec.structs import replace
 
 from fhir_server.errors import TooCostly
 from fhir_server.search.bound import Bound

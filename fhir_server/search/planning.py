@@ -17,11 +17,13 @@ test behind it. So the answer never depends on the choice.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import partial
 from operator import attrgetter
 from typing import Final, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from fhir_server.search.drivers import long
 from fhir_server.search.schemes import Scheme
@@ -81,8 +83,7 @@ class Rank(IntEnum):
     ANYWHERE = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Criterion:
+class Criterion(msgspec.Struct, frozen=True):
     """One criterion as a test, and what an index can make of it."""
 
     code: str

@@ -1,7 +1,8 @@
 """A search understood, before anything is asked of a store."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from fhir_server.search.controls import Controls
 from fhir_server.search.paging import Place
@@ -12,8 +13,7 @@ from fhir_server.search.scopes import Scope
 from fhir_server.search.sorting import ByIndex, ByValues
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True):
     """What must hold, how to answer, and how to speak of it in links."""
 
     scope: Scope

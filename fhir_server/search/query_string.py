@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from fhir_server.errors import BadRequest
 from fhir_server.search.clause import Clause, shown
 
@@ -51,8 +53,7 @@ class Limits:
     """Most resources that one link of a chain, or of `_has`, may match."""
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(msgspec.Struct, frozen=True):
     clauses: tuple[Clause, ...]
     controls: tuple[Pair, ...]
     """Name with its modifier, if any (`_include:iterate`), and the value as sent."""

@@ -9,9 +9,10 @@ https://hl7.org/fhir/R4/http.html#search and https://hl7.org/fhir/R4/compartment
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final, NamedTuple
+
+import msgspec
 
 from fhir_server.definitions.registry import Definitions
 from fhir_server.errors import BadRequest, NotFound
@@ -30,8 +31,7 @@ class Compartment(NamedTuple):
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True):
     path: tuple[str, ...]
     """Where it is asked for, relative to the base: `("Patient", "1", "Observation")`."""
     types: tuple[str, ...]

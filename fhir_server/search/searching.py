@@ -6,10 +6,11 @@ https://hl7.org/fhir/R4/search.html
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, tzinfo
 from functools import partial
 from typing import Final
+
+from msgspec.structs import replace
 
 from fhir_server.definitions.registry import Definitions
 from fhir_server.definitions.search_parameters import SearchParameter

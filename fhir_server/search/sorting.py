@@ -15,6 +15,8 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, Final
 
+import msgspec
+
 from fhir_server.errors import UnknownParameter
 from fhir_server.search import keys
 from fhir_server.search.catalog import STORED, Catalog, TypeCatalog
@@ -43,8 +45,7 @@ _BY: Final[Mapping[str, By]] = {"_id": By.ID, "_lastUpdated": By.UPDATED}
 _MOST_NEAREST: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class ByIndex:
+class ByIndex(msgspec.Struct, frozen=True):
     """An order in which a store finds its matches."""
 
     order: Order

@@ -2,11 +2,16 @@
 
 A test is true or false of one live version and its terms. The oracle in
 `tests/support/oracle.py` says in Python what each means; a store must agree with it.
+
+These are structs, made in a fifth of a microsecond where a frozen dataclass takes two: a search
+makes a dozen. They are copied by `msgspec.structs.replace`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+import msgspec
 
 from fhir_server.storage.versions import EARLIEST, LATEST, Key, Position
 
@@ -14,23 +19,20 @@ LONG: Final = 86_400_000
 """Milliseconds from which on a main date is long: a day."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyIs:
+class KeyIs(msgspec.Struct, frozen=True):
     """Some key is one of these."""
 
     keys: tuple[Key, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class KeyIn:
+class KeyIn(msgspec.Struct, frozen=True):
     """Some key lies in [low, high). Both ends are text, or both are bytes of KEY_BYTES."""
 
     low: Key
     high: Key
 
 
-@dataclass(frozen=True, slots=True)
-class KeyHas:
+class KeyHas(msgspec.Struct, frozen=True):
     """Some text key begins with `beginning` and has `part` anywhere behind it.
 
     An index can only go through all keys with that beginning.
@@ -46,8 +48,7 @@ class KeyHas:
         return self.beginning, self.beginning[:-1] + chr(ord(self.beginning[-1]) + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class DriverIs:
+class DriverIs(msgspec.Struct, frozen=True):
     """Some driver term is one of these, and the main date begins and ends in the windows.
 
     Both windows include their ends. A version without a date has EARLIEST for both.
@@ -62,8 +63,7 @@ class DriverIs:
     to be looked for only where they begin after `end[0] - LONG`."""
 
 
-@dataclass(frozen=True, slots=True)
-class IntervalIs:
+class IntervalIs(msgspec.Struct, frozen=True):
     """One interval has its key, its low and its high end in these ranges, ends included."""
 
     key: tuple[int, int]
@@ -71,35 +71,30 @@ class IntervalIs:
     high: tuple[float, float] = (EARLIEST, LATEST)
 
 
-@dataclass(frozen=True, slots=True)
-class IdIs:
+class IdIs(msgspec.Struct, frozen=True):
     """The id is one of these."""
 
     ids: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class UpdatedIn:
+class UpdatedIn(msgspec.Struct, frozen=True):
     """`updated` lies in [low, high)."""
 
     low: int = EARLIEST
     high: int = LATEST
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(msgspec.Struct, frozen=True):
     test: "Test"
 
 
-@dataclass(frozen=True, slots=True)
-class AnyOf:
+class AnyOf(msgspec.Struct, frozen=True):
     """True when one of the tests is; false when there are none."""
 
     tests: tuple["Test", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AllOf:
+class AllOf(msgspec.Struct, frozen=True):
     """True when every test is; true when there are none."""
 
     tests: tuple["Test", ...]
@@ -129,15 +124,13 @@ class By(Enum):
     ID = "id"
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True):
     by: By = By.ORDINAL
     descending: bool = False
     """The tie-break by ordinal runs the same way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """Live versions of one type that meet the driver and every test, in order.
 
     The driver only says where to begin; it means the same as being one of the tests.
@@ -147,7 +140,7 @@ class Plan:
     drive: Driver | None = None
     """None: every live version of the type."""
     tests: tuple[Test, ...] = ()
-    order: Order = field(default=Order())
+    order: Order = Order()
     after: Position | None = None
     limit: int = 50
 

@@ -1,10 +1,10 @@
 """The meaning of plans, one by one; `test_store_plans` tries their combinations at random."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import product
 
 import pytest
+from msgspec.structs import replace
 
 from fhir_server.storage.base import Store
 from fhir_server.storage.query import (

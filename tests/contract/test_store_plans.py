@@ -1,10 +1,10 @@
 """Random writes and random plans: a store answers as the oracle does, page by page."""
 
-from dataclasses import replace
 from random import Random
 
 import pytest
 from msgspec import structs
+from msgspec.structs import replace
 
 from fhir_server.storage.base import Store
 from fhir_server.storage.query import Plan

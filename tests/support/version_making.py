@@ -1,10 +1,10 @@
 """Versions for tests, made as an interaction makes them: numbered, timed, one after another."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from itertools import count
 
 from msgspec import structs
+from msgspec.structs import replace
 
 from fhir_server.storage.base import Store
 from fhir_server.storage.query import Plan

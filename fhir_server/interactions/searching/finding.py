@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from msgspec import structs
+
 from fhir_server.errors import TooCostly
 from fhir_server.interactions.repository import Repository
 from fhir_server.search.paging import Place
@@ -99,7 +101,7 @@ async def _merged(
     repository: Repository,
 ) -> Page:
     """The page of several types together, in one order."""
-    asked = [replace(plan, order=order, after=after, limit=limit) for plan in plans]
+    asked = [structs.replace(plan, order=order, after=after, limit=limit) for plan in plans]
     if len(asked) == 1:
         return await repository.find(asked[0])
     pages = await asyncio.gather(*map(repository.find, asked))
@@ -186,7 +188,9 @@ async def _sorted(
     for plan in plans:
         after: Position | None = None
         while True:
-            page = await repository.find(replace(plan, order=Order(), after=after, limit=_AT_ONCE))
+            page = await repository.find(
+                structs.replace(plan, order=Order(), after=after, limit=_AT_ONCE)
+            )
             total += len(page.versions)
             best += _ranked(page.versions, order, from_, backward=backward)
             best.sort(key=_rank, reverse=backward)

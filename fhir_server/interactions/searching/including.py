@@ -7,8 +7,10 @@ limit ends it, the answer says so.
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec.structs import replace
 
 from fhir_server.fhir.outcome import Issue
 from fhir_server.fhir.reference import Elsewhere, Local

@@ -1,7 +1,9 @@
 """What a value needs to know to become a test: its search parameter and the moment of asking."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, tzinfo
+
+import msgspec
 
 from fhir_server.search.entries import Indexed
 
@@ -31,12 +33,11 @@ class Component:
     parameter: Parameter
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(msgspec.Struct, frozen=True):
     """What surrounds a search."""
 
     now_ms: int
-    zone: tzinfo = field(default=UTC)
+    zone: tzinfo = UTC
     """For dates and times that name none."""
     base_url: str = ""
     """Where this server's own resources live, without a trailing slash; empty: not known."""

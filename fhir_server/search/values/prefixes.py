@@ -18,6 +18,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from fhir_server.search.keys import UNBOUNDED
 from fhir_server.storage.query import AnyOf, IntervalIs, Test
 from fhir_server.storage.versions import EARLIEST, LATEST
@@ -59,8 +61,7 @@ def compare(prefix: str, first: float, last: float, key: int, scale: Scale) -> T
     return _TESTS[prefix](_Ranges(key, scale), first, last)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ranges:
+class _Ranges(msgspec.Struct, frozen=True):
     """Stored ranges of one key, to be bounded."""
 
     key: int

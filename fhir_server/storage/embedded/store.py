@@ -16,8 +16,9 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from fhir_server.kit.clock import Clock, SystemClock
 from fhir_server.storage.base import DeadlineExceeded, Facts, StoreError

@@ -7,9 +7,9 @@ Every open end is a finite number.
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from bson.int64 import Int64
+from msgspec.structs import replace
 
 from fhir_server.storage.mongo.documents import ALL, finite, portable
 from fhir_server.storage.mongo.topology import Document

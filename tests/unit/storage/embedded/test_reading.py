@@ -4,12 +4,12 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec import structs
+from msgspec.structs import replace
 
 from fhir_server.storage.base import DeadlineExceeded
 from fhir_server.storage.embedded import EmbeddedKeyValue, EmbeddedStore, reading

@@ -3,10 +3,10 @@
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from fhir_server.storage.base import DeadlineExceeded
 from fhir_server.storage.embedded import history, schema
