@@ -18,6 +18,7 @@ from fhir_server.storage.versions import Change, HistoryPosition, Page, Version
 
 _SEARCH = "The search took longer than allowed; add a condition that narrows it."
 _HISTORY = "The history took longer than allowed; narrow it by _since."
+_BEGIN = "The store did not answer in time, so that nothing was written; try again."
 _COMMIT = "Others kept writing the same, so that this could not be stored in time; try again."
 
 
@@ -116,7 +117,8 @@ class Repository:
         self, drafts: Sequence[Draft], guards: Sequence[Guard] = ()
     ) -> Sequence[Version]:
         """Stamp and store all drafts or none. Raises storage's Conflict and GuardFailed."""
-        digest = await self.knowing.begin()
+        with _in_time(_BEGIN):
+            digest = await self.knowing.begin()
         outcome, changes = "failed", list[Change]()
         try:
             changes = await self.stamp.changes(drafts)

@@ -145,7 +145,7 @@ TOO_SLOW = [
         "Patient",
         a_patient(),
         (503, "timeout"),
-        "Others kept writing the same, so that this could not be stored in time; try again.",
+        "The store did not answer in time, so that nothing was written; try again.",
     ),
 ]
 

@@ -260,10 +260,13 @@ async def test_the_canonical_url_of_a_definition_is_its_own(server: Server) -> N
 
     part, whole = await stored(
         server,
-        a_create({"resourceType": "SearchParameter", "url": component}, component),
+        a_create(
+            {"resourceType": "SearchParameter", "status": "retired", "url": component}, component
+        ),
         a_create(
             {
                 "resourceType": "SearchParameter",
+                "status": "retired",
                 "url": url,
                 "derivedFrom": component,
                 "component": [{"definition": component, "expression": "x"}],
