@@ -36,6 +36,12 @@ class Coalescer(Generic[Item, Result]):
             loop.call_soon(self._start, group)
         return await future
 
+    async def landed(self) -> None:
+        """Wait for all that was asked, also by who has gone away since."""
+        while self._tasks or any(self._waiting.values()):
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.sleep(0)  # what waits for its turn is started by the loop
+
     def _start(self, group: str) -> None:
         waiting = self._waiting.get(group, [])
         if not waiting or self._flying.get(group, 0) >= self._flights:

@@ -103,6 +103,10 @@ class Collections:
             self._ready.pop(type_, None)
             raise
 
+    async def made(self) -> None:
+        """Wait for what is being made, whoever still wants it."""
+        await asyncio.gather(*self._ready.values(), return_exceptions=True)
+
     def _handle(self, name: str) -> Collection:
         """Kept, as the driver is slow to make one."""
         handle = self._handles.get(name)

@@ -49,6 +49,10 @@ class SingleWrites:
             except Contended as contended:
                 await self._clear(contended, waiting)
 
+    async def landed(self) -> None:
+        """Wait for inserts that are under way, also of callers who have gone away."""
+        await self._insert.landed()
+
     async def _replace(self, write: Write) -> None:
         found = await self._read(write.type, write.id)
         stopped = hurdle(write, found)

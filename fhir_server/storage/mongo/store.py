@@ -141,6 +141,8 @@ class MongoStore:
         self._closing = True  # the driver may let a cancellation go under
         self._sweeper.cancel()
         await asyncio.gather(*self._running, self._sweeper, return_exceptions=True)
+        for under_way in (self._single.landed, self._reads.landed, self._collections.made):
+            await under_way()  # callers who have gone away left it behind
         await self._client.close()
         self._client = None
 

@@ -105,3 +105,22 @@ async def test_no_call_runs_in_the_context_of_one_of_its_callers() -> None:
     second = asyncio.create_task(ask(call, "b"))
     assert [await first, await second] == ["a", "b"]
     assert seen == ["nobody", "nobody"]
+
+
+async def test_who_closes_can_wait_for_what_callers_left_behind() -> None:
+    upper = Upper()
+    upper.going.clear()
+    call = Coalescer(upper, flights=1)
+    gone = [asyncio.create_task(call("x", item)) for item in "ab"]
+    await asyncio.sleep(0.01)
+    gone.append(asyncio.create_task(call("x", "c")))
+    await asyncio.sleep(0.01)
+    for task in gone:
+        task.cancel()
+    landed = asyncio.create_task(call.landed())
+    await asyncio.sleep(0.01)
+    assert not landed.done()
+    upper.going.set()
+    await landed
+    assert upper.calls == [("x", ["a", "b"]), ("x", ["c"])]
+    assert [task for task in asyncio.all_tasks() if "_fly" in repr(task)] == []

@@ -228,6 +228,24 @@ async def test_whatever_fails_in_a_sweep_is_logged_and_the_next_one_goes_on(
     assert isinstance(logs[0]["exc_info"], KeyError)
 
 
+async def test_closing_waits_for_a_create_whose_caller_has_gone() -> None:
+    address = new_address()
+    async with opened(address) as store:
+        await store.commit([change("known")])
+        left = [
+            asyncio.create_task(store.commit([change(f"left-{n}", ordinal=9 + n)]))
+            for n in range(3)
+        ]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        for task in left:
+            task.cancel()
+        await store.close()
+        assert [task for task in asyncio.all_tasks() if "Coalescer" in repr(task)] == []
+    async with opened(address) as store:
+        assert await store.get("Alpha", "left-0") is not None
+
+
 async def test_closing_ends_though_a_cancellation_went_under(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
