@@ -13,7 +13,7 @@ from tests.support.data import data_folder
 from tests.support.fhir_xml import resource as from_xml
 from tests.support.fhirpath import elements
 from tests.support.patches import (
-    AS_FHIRPATH,
+    FORMS,
     GENDER,
     JSON_PATCH,
     a_fhirpath_patch,
@@ -24,8 +24,6 @@ from tests.support.patches import (
 from tests.support.server import BASE, Server, Start
 
 pytestmark = pytest.mark.anyio
-
-FORMS = [pytest.param(GENDER, id="JSON Patch"), pytest.param(AS_FHIRPATH, id="FHIRPath Patch")]
 
 
 @pytest.mark.parametrize("body", FORMS)

@@ -22,6 +22,7 @@ from tests.support.builders import (
 )
 from tests.support.patches import (
     AS_FHIRPATH,
+    FORMS,
     GENDER,
     a_fhirpath_patch,
     in_binary,
@@ -31,8 +32,6 @@ from tests.support.patches import (
 from tests.support.server import BASE, Server
 
 pytestmark = pytest.mark.anyio
-
-FORMS = [pytest.param(GENDER, id="JSON Patch"), pytest.param(AS_FHIRPATH, id="FHIRPath Patch")]
 
 
 @pytest.mark.parametrize("body", FORMS)

@@ -12,7 +12,6 @@ import pytest
 from tests.support.filter_generator import FilterGenerator
 from tests.support.search_comparison import differences, told
 from tests.support.search_data import synthea
-from tests.support.search_features import NOT_YET
 from tests.support.search_generator import SearchGenerator
 from tests.support.search_tables import Loaded, load
 from tests.support.server import BASE, Server
@@ -94,10 +93,3 @@ async def test_random_filters_find_what_brute_force_finds(
     compared, hits, found = await differences(loaded, filter_generator.filters(ROUNDS))
     assert found == [], told(found)
     assert hits > compared / 3
-
-
-@pytest.mark.parametrize("feature", NOT_YET)
-async def test_what_is_not_there_yet_is_refused(server: Server, feature: str) -> None:
-    """When this fails the feature has come: take it off the list, so that it is compared."""
-    response = await server.get(NOT_YET[feature])
-    assert response.status_code in {400, 404, 405}, f"{feature} is there now"

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from tests.support.search_features import NOT_YET
 from tests.support.server import Server, Start
 
 pytestmark = pytest.mark.anyio
@@ -288,18 +287,3 @@ async def test_a_filter_that_cannot_be_is_refused(
     assert (response.status_code, issue["code"]) == (400, code)
     assert issue["diagnostics"].startswith("_filter: at character ")
     assert message in issue["diagnostics"]
-
-
-@pytest.mark.parametrize(("operator", "modifier"), [
-    ("in", "token:in"), ("ni", "token:not-in"), ("ss", "token:below"), ("sb", "token:above"),
-])  # fmt: skip
-async def test_operators_of_terminology_are_there_when_their_modifiers_are(
-    world: Server, operator: str, modifier: str
-) -> None:
-    url = NOT_YET.get(modifier)
-    if url is None:
-        pytest.skip(f"{modifier} is there: brute force compares it")
-    response = await world.client.get("Observation", params={"_filter": f"code {operator} x"})
-    (issue,) = response.json()["issue"]
-    assert response.status_code == 400
-    assert f"{operator} is not supported for code, which is a token" in issue["diagnostics"]

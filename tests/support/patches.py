@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.support.server import Server
 
@@ -42,3 +43,5 @@ async def patched(server: Server, path: str, body: Any, **headers: str) -> httpx
 
 AS_FHIRPATH = a_fhirpath_patch(replacing("Patient.gender", valueCode="other"))
 """The same as `GENDER`."""
+FORMS = [pytest.param(GENDER, id="JSON Patch"), pytest.param(AS_FHIRPATH, id="FHIRPath Patch")]
+"""Both, for tests to be run with each."""

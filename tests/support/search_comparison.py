@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from tests.support.brute_force import sorting
 from tests.support.brute_force.query import Refused, parse
-from tests.support.search_features import is_there
-from tests.support.search_tables import Loaded, definitions, quoted
+from tests.support.search_tables import Loaded, quoted
 
 _MOST_TOLD = 5
 _MOST_SHOWN = 3
@@ -27,8 +26,6 @@ async def differences(loaded: Loaded, urls: Iterable[str]) -> tuple[int, int, li
     compared, hits = 0, 0
     found: list[Difference] = []
     for url in dict.fromkeys(urls):
-        if not is_there(url, definitions()):
-            continue
         compared += 1
         told, hit = await _difference(loaded, url)
         hits += hit

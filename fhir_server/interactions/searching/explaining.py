@@ -13,12 +13,10 @@ from fhir_server.interactions.context import Context
 from fhir_server.interactions.repository import Repository
 from fhir_server.interactions.searching.finding import require_few
 from fhir_server.search.explaining import INDEXES, Explanation, Way
+from fhir_server.search.planning import MANY
 from fhir_server.search.prepared import Prepared
 from fhir_server.search.sorting import ByValues
 from fhir_server.storage.query import Plan
-
-_MANY = 1000
-"""What an estimate says at most."""
 
 
 async def explained(prepared: Prepared, context: Context) -> tuple[list[Issue], int | None]:
@@ -120,7 +118,7 @@ def _index(way: Way) -> str:
 
 
 def _estimate(way: Way) -> str:
-    return f"{_MANY:,} or more" if way.estimate >= _MANY else f"{way.estimate:,}"
+    return f"{MANY:,} or more" if way.estimate >= MANY else f"{way.estimate:,}"
 
 
 def _codes(codes: Sequence[str]) -> str:

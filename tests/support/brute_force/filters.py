@@ -83,19 +83,6 @@ def comparisons(tree: Filter) -> Iterator[tuple[str, str]]:
                 yield _BY_MODIFIER[operator], value
 
 
-def modifiers(tree: Filter) -> Iterator[str]:
-    """The modifiers of tokens that its operators say the same as."""
-    match tree:
-        case Logic(parts=parts):
-            for part in parts:
-                yield from modifiers(part)
-        case Test(condition=condition, rest=rest, operator=operator):
-            for below in (condition, rest):
-                yield from modifiers(below) if below is not None else ()
-            if operator in _BY_MODIFIER:
-                yield _BY_MODIFIER[operator]
-
-
 def holds(tree: Filter, resource: Resource, data: "BruteForce") -> bool:
     """Whether a resource is one that a filter lets through."""
     match tree:
