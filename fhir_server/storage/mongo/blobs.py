@@ -16,10 +16,11 @@ from bson.int64 import Int64
 from pymongo.errors import PyMongoError
 
 from fhir_server.storage.base import StoreError
+from fhir_server.storage.mongo.calls import Calls
 from fhir_server.storage.mongo.indexes import Collections
 from fhir_server.storage.mongo.ordinals import insert_new
 from fhir_server.storage.mongo.store import MongoStore
-from fhir_server.storage.mongo.topology import Document, driver_errors
+from fhir_server.storage.mongo.topology import Document, driver_errors, in_time
 from fhir_server.storage.mongo.uploads import Uploads
 
 CHUNK_BYTES = 1024 * 1024
@@ -30,6 +31,14 @@ class MongoBlobs:
 
     def __init__(self, store: MongoStore) -> None:
         self._store = store
+
+    @property
+    def deadline(self) -> float:
+        return self._store.deadline
+
+    @property
+    def calls(self) -> Calls:
+        return self._store.calls
 
     @driver_errors
     async def put(self, chunks: AsyncIterator[bytes]) -> tuple[str, int]:
@@ -82,11 +91,11 @@ class MongoBlobs:
     def _uploads(self) -> Uploads:
         return self._store.uploads
 
-    @driver_errors
+    @in_time
     async def _find(self, digest: str) -> Document | None:
         return await self._of.blobs.find_one({"_id": digest})
 
-    @driver_errors
+    @in_time
     async def _chunk(self, upload: str, place: int) -> bytes | None:
         found = await self._of.chunks.find_one({"_id": {"u": upload, "c": place}})
         return None if found is None else bytes(found["b"])
@@ -107,6 +116,7 @@ class MongoBlobs:
             await self._keep(upload, place, bytes(waiting))
         return hashed.hexdigest(), size
 
+    @in_time
     async def _keep(self, upload: str, place: int, chunk: bytes) -> None:
         identity = {"u": upload, "c": place}
         await self._of.chunks.insert_one({"_id": identity, **identity, "b": chunk})

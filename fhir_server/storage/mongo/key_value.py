@@ -12,6 +12,7 @@ from bson.int64 import Int64
 
 from fhir_server.kit.clock import Clock
 from fhir_server.storage.base import StoreError
+from fhir_server.storage.mongo.calls import Calls
 from fhir_server.storage.mongo.ordinals import insert_new
 from fhir_server.storage.mongo.store import MongoStore
 from fhir_server.storage.mongo.topology import Collection, Document, in_time
@@ -30,6 +31,10 @@ class MongoKeyValue:
     @property
     def deadline(self) -> float:
         return self._store.deadline
+
+    @property
+    def calls(self) -> Calls:
+        return self._store.calls
 
     @in_time
     async def get(self, namespace: str, key: str) -> bytes | None:

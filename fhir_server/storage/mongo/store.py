@@ -5,16 +5,16 @@
     history    versions by time        single        commits of one resource
     redo       commits without transactions          transactions  commits with them
     claims     guards that exclude each other        topology      which of the two it is
+    calls      what is under way
 
 See https://www.mongodb.com/docs/manual/ for the query language; what is used of it is the portable
 subset that also look-alike servers get right.
 """
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from contextvars import Context
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 from bson.int64 import Int64
@@ -31,6 +31,7 @@ from fhir_server.storage.base import (
     NewerSchema,
     StoreError,
 )
+from fhir_server.storage.mongo.calls import Calls
 from fhir_server.storage.mongo.claims import NO_CLAIMS, Claims, Job, Waiting, claims_of
 from fhir_server.storage.mongo.coalescing import Coalescer
 from fhir_server.storage.mongo.contents import Contents
@@ -107,7 +108,7 @@ class MongoStore:
         self._client: Client | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._closing = False
-        self._running: set[asyncio.Task[None]] = set()
+        self.calls = Calls()
         self._facts = Facts("MongoDB, not open", isolated=False)
 
     @property
@@ -140,8 +141,13 @@ class MongoStore:
             return
         self._closing = True  # the driver may let a cancellation go under
         self._sweeper.cancel()
-        await asyncio.gather(*self._running, self._sweeper, return_exceptions=True)
-        for under_way in (self._single.landed, self._reads.landed, self._collections.made):
+        await asyncio.gather(self._sweeper, return_exceptions=True)
+        for under_way in (
+            self.calls.ended,
+            self._single.landed,
+            self._reads.landed,
+            self._collections.made,
+        ):
             await under_way()  # callers who have gone away left it behind
         await self._client.close()
         self._client = None
@@ -252,7 +258,7 @@ class MongoStore:
             write = Write(0, type_, id_, document["n"], document["v"], None)
             try:
                 job = Job(self._ids.new_id(), [write], NO_CLAIMS, _unguarded, waiting)
-                await self._finished(self._atomic.commit(job))
+                await self.calls.finish(self._atomic.commit(job))
             except Conflict:
                 await waiting.pause()
             else:
@@ -311,19 +317,7 @@ class MongoStore:
             await self._queries.check(guards, session)
 
         job = Job(self._ids.new_id(), writes, claims, check, self._waiting())
-        return await self._finished(self._atomic.commit(job))
-
-    async def _finished(self, commit: Coroutine[Any, Any, None]) -> None:
-        """Carry a commit to its end, even if the caller goes away meanwhile."""
-        task = asyncio.create_task(commit, context=Context())  # without the caller's deadline
-        self._running.add(task)
-        task.add_done_callback(self._done)
-        await asyncio.shield(task)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # nobody may be left to ask for it
+        return await self.calls.finish(self._atomic.commit(job))
 
     def _waiting(self) -> Waiting:
         return Waiting(self.deadline, self._patience)
@@ -371,7 +365,7 @@ class MongoStore:
             await asyncio.sleep(_SWEEP_SECONDS)
             for duty in (self._recover, self._forget_expired):
                 try:
-                    await duty()
+                    await self.calls.carry(duty())
                 except Exception as error:  # noqa: BLE001  # whatever it is, the next may do better
                     _log.error("sweeping failed", duty=duty.__name__.strip("_"), exc_info=error)
 

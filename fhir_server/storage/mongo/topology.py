@@ -34,6 +34,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from fhir_server.storage.base import DeadlineExceeded, Facts, StoreError
+from fhir_server.storage.mongo.calls import Calls
 
 Document = dict[str, Any]
 Client = AsyncMongoClient[Document]
@@ -49,6 +50,9 @@ META = "store.meta"
 class _Limited(Protocol):
     @property
     def deadline(self) -> float: ...
+
+    @property
+    def calls(self) -> Calls: ...
 
 
 _P = ParamSpec("_P")
@@ -156,13 +160,16 @@ def in_time(
 ) -> Callable[Concatenate[_L, _P], Coroutine[Any, Any, _R]]:
     """The same for a method that must end, whatever it does, within its owner's deadline."""
 
+    async def told(owner: _L, /, *arguments: _P.args, **named: _P.kwargs) -> _R:
+        with pymongo.timeout(owner.deadline):  # the server is told what is left of it
+            return await method(owner, *arguments, **named)
+
     @driver_errors
     @wraps(method)
     async def limited(owner: _L, /, *arguments: _P.args, **named: _P.kwargs) -> _R:
         try:
             async with asyncio.timeout(owner.deadline):
-                with pymongo.timeout(owner.deadline):  # the server is told what is left of it
-                    return await method(owner, *arguments, **named)
+                return await owner.calls.carry(told(owner, *arguments, **named))
         except TimeoutError as error:
             raise DeadlineExceeded("the database took too long") from error
 
