@@ -20,7 +20,7 @@ from dataclasses import replace
 from datetime import UTC, tzinfo
 from functools import lru_cache, partial
 from hashlib import blake2b
-from itertools import product
+from itertools import cycle, product
 from typing import Any
 
 from fhir_server.search import keys
@@ -31,7 +31,7 @@ from fhir_server.search.values.forms import NO_VALUE, Form, Forms
 from fhir_server.search.values.parameter import Context, Parameter
 from fhir_server.search.values.prefixes import AMOUNT, compare
 from fhir_server.storage.query import AnyOf, IntervalIs, KeyIs, Test
-from fhir_server.storage.versions import Interval
+from fhir_server.storage.versions import Interval, interval_of
 
 Part = tuple[str, str]
 """Search type and FHIR type of one part, such as `("quantity", "Quantity")`."""
@@ -192,13 +192,17 @@ def _with_amounts(forms: Forms, others: quantity.Amounts | None) -> TupleIndexer
 def _index_amounts(forms: Forms, others: quantity.Amounts, parameter: Indexed) -> TupleIndex:
     upper = parameter.number << 32
 
+    @lru_cache(maxsize=1024)
+    def marks(firsts: tuple[Form, ...], units: tuple[int, ...]) -> tuple[int, ...]:
+        comparable = [form for form in firsts if not form.endswith(NO_VALUE)]
+        return tuple([upper | _group(form, unit) for form in comparable for unit in units])
+
     def index(parts: Sequence[Any], entries: Entries) -> None:
         amounts = others(parts[1])
         if amounts:
-            for form in _comparable(forms, parts[0]):
-                entries.intervals += [
-                    Interval(upper | _group(form, unit), low, high) for unit, low, high in amounts
-                ]
+            units = tuple([unit for unit, _, _ in amounts])
+            marked = zip(marks(tuple(forms(parts[0])), units), cycle(amounts), strict=False)
+            entries.intervals += [interval_of((mark, low, high)) for mark, (_, low, high) in marked]
 
     return index
 

@@ -14,7 +14,7 @@ Values are points as numbers are (`number.py`), ranges where a comparator or a R
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from fhir_server.fhir.quantity import CURRENCIES, UCUM, Conversion, conversion
 from fhir_server.search import keys
@@ -33,7 +33,7 @@ from fhir_server.search.values.number import (
 from fhir_server.search.values.parameter import Context, Parameter
 from fhir_server.search.values.prefixes import AMOUNT, compare
 from fhir_server.storage.query import Test
-from fhir_server.storage.versions import Interval
+from fhir_server.storage.versions import interval_of
 
 Amount = tuple[int, float, float]
 """The unit as the lower half of an interval key (0: any), and a range with its ends."""
@@ -131,11 +131,22 @@ _RANGE_OF: Mapping[str, Callable[[float], Bounds]] = {
 def _quantity(quantity: Any) -> Sequence[Amount]:
     if type(quantity) is not dict:
         return ()
-    value, comparator = quantity.get("value"), quantity.get("comparator")
+    said = quantity.get
+    value = said("value")
     if not is_number(value):
         return ()
+    written = value, said("comparator"), said("system"), said("code"), said("unit")
     try:
-        unit = _unit(quantity.get("system"), quantity.get("code"), quantity.get("unit"))
+        return _kept_amounts(*written)
+    except TypeError:  # an object where a text belongs
+        return _amounts(*written)
+
+
+def _amounts(
+    value: Decimal | int, comparator: object, system: object, code: object, stated: object
+) -> tuple[Amount, ...]:
+    try:
+        unit = _unit(system, code, stated)
     except TypeError:
         unit = _NO_UNIT
     written, how, canonical = unit
@@ -146,8 +157,12 @@ def _quantity(quantity: Any) -> Sequence[Amount]:
         amounts.append((canonical, converted, converted))
     if type(comparator) is str and comparator in _RANGE_OF:
         range_of = _RANGE_OF[comparator]
-        return [(group, *range_of(point)) for group, point, _ in amounts]
-    return amounts
+        return tuple([(group, *range_of(point)) for group, point, _ in amounts])
+    return tuple(amounts)
+
+
+_kept_amounts: Final = lru_cache(maxsize=4096)(_amounts)
+"""One quantity is asked for by several parameters, each alone and with its code."""
 
 
 def _money(money: Any) -> Sequence[Amount]:
@@ -216,8 +231,9 @@ def _index(amounts: Amounts, parameter: Indexed) -> Index:
     key = parameter.number << 32
 
     def index(element: Any, entries: Entries) -> None:
-        for group, low, high in amounts(element):
-            entries.intervals.append(Interval(key | group, low, high))
+        entries.intervals += [
+            interval_of((key | group, low, high)) for group, low, high in amounts(element)
+        ]
 
     return index
 
