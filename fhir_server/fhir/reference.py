@@ -16,7 +16,7 @@ _HISTORY = r"(?:/_history/(?P<version>[A-Za-z0-9\-.]{1,64}))?"
 _relative = re.compile(f"{_TYPE}/{_ID}{_HISTORY}").fullmatch
 _conditional = re.compile(rf"{_TYPE}\?(?P<query>.+)", re.DOTALL).fullmatch
 _absolute = re.compile(rf"(?P<base>https?://.*)/{_TYPE}/{_ID}{_HISTORY}").fullmatch
-_has_scheme = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:").match
+_is_url = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^ \t\n\r]*").fullmatch
 
 
 class Local(msgspec.Struct, frozen=True):
@@ -72,7 +72,7 @@ def parse(text: str, base_url: str = "") -> Reference | None:
         return Contained(text[1:])
     if found := _conditional(text):
         return Conditional(found["type"], found["query"])
-    if not _has_scheme(text) or any(blank in text for blank in " \t\n\r"):
+    if not _is_url(text):
         return None
     if found := _absolute(text):
         if base_url and found["base"] == base_url:

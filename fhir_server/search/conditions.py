@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from fhir_server.fhir.reference import Elsewhere, Local, parse
+from fhir_server.fhir.reference import Elsewhere, Local, parse, relative
 from fhir_server.search.paths import (
     Both,
     Condition,
@@ -60,6 +60,9 @@ def names_type(text: object, type_: str) -> bool:
 
 
 def _type_named(text: str) -> str | None:
+    local = relative(text)
+    if local is not None:
+        return local[0]
     match parse(text):
         case Local(type=named) | Elsewhere(type=named):
             return named
