@@ -5,8 +5,11 @@ into entries. Keys carry the parameter's prefix, so one flat list serves a whole
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
+from msgspec import field
 
 from fhir_server.storage.versions import Interval, Key
 
@@ -23,8 +26,7 @@ class Indexed:
     """The same as text: how its string keys begin."""
 
 
-@dataclass(slots=True)
-class Entries:
+class Entries(msgspec.Struct):
     """Collected while one resource is indexed."""
 
     keys: list[Key] = field(default_factory=list)

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import field
+
 from fhir_server.search.entries import Entries
 from fhir_server.storage.versions import Key
 
@@ -10,18 +12,13 @@ from fhir_server.storage.versions import Key
 class Gathered(Entries):
     """What one walk collects."""
 
-    __slots__ = ("categories", "codes", "members", "resource")
-
-    def __init__(self, resource: Any = None) -> None:
-        self.keys = []
-        self.intervals = []
-        self.resource = resource
-        self.members: list[str] = []
-        """Ids of the patients in whose compartment the resource is; may repeat."""
-        self.codes: list[Key] = []
-        """Keys that drivers are made of; see `schemes.py`."""
-        self.categories: list[Key] = []
-        """Keys that drivers are made of together with a member."""
+    resource: Any = None
+    members: list[str] = field(default_factory=list)
+    """Ids of the patients in whose compartment the resource is; may repeat."""
+    codes: list[Key] = field(default_factory=list)
+    """Keys that drivers are made of; see `schemes.py`."""
+    categories: list[Key] = field(default_factory=list)
+    """Keys that drivers are made of together with a member."""
 
 
 Collect = Callable[[Any, Gathered], None]

@@ -114,7 +114,7 @@ class Indexer:
 
 def _gathered(resource: dict[str, Any], index: _TypeIndex) -> Gathered:
     """What one walk collects, and the key of the resource itself."""
-    gathered = Gathered(resource)
+    gathered = Gathered(resource=resource)
     index.visit(resource, gathered)
     id_ = resource.get("id")
     if type(id_) is str:
