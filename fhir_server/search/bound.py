@@ -56,12 +56,13 @@ class Bound:
         if self.type == "special" and len(values) > MOST_CIRCLES:
             raise TooCostly(f"{self.code} takes {MOST_CIRCLES} values, not {len(values)}.")
         test = any_of([self._test(value, context) for value in values])
+        code, memberships = self.code, self.scheme.memberships
         return Criterion(
-            self.code,
+            code,
             test,
             self.rank,
-            members=self._members(values, context),
-            members_exact=self.scheme.memberships.get(self.code, False),
+            members=self._members(values, context) if code in memberships else (),
+            members_exact=memberships.get(code, False),
             pairs=self.pairs(test),
             alone=self.alone,
             main_date=self.main_date,
@@ -92,17 +93,18 @@ class Bound:
 
     def _test(self, value: str, context: Context) -> Test:
         meant = value if self.target is None else _narrowed(value, self.target)
+        if len(self.places) == 1:
+            test = self.values.test(self.places[0], meant or value, context)
+            return NOTHING if meant is None else test
         tests = [self.values.test(place, meant or value, context) for place in self.places]
         return NOTHING if meant is None else any_of(tests)
 
     def _members(self, values: tuple[str, ...], context: Context) -> tuple[bytes, ...]:
         """The patients of whom a match must be a member; none when it may be anyone's."""
-        if self.code not in self.scheme.memberships:
-            return ()
         ids = [self._patient(value, context) for value in values]
         if not all(ids):
             return ()
-        return tuple(self.scheme.terms.member(PATIENT, id_) for id_ in ids if id_)
+        return tuple([self.scheme.terms.member(PATIENT, id_) for id_ in ids if id_])
 
     def _patient(self, value: str, context: Context) -> str | None:
         text = unescape(value)

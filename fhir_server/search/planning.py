@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from enum import IntEnum
 from functools import partial
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -112,7 +112,7 @@ class Criterion(msgspec.Struct, frozen=True):
         return around(self.test) if isinstance(self.test, AllOf | AnyOf) else None
 
 
-class Candidate(NamedTuple):
+class Candidate(msgspec.Struct, frozen=True):
     """One way to begin, and what remains to be tested."""
 
     driver: Driver | None
@@ -257,7 +257,7 @@ def _within(driver: DriverIs, window: "_Window") -> DriverIs:
     return DriverIs(driver.drivers, window.start, window.end, copies)
 
 
-class _Opening(NamedTuple):
+class _Opening(msgspec.Struct, frozen=True):
     """A driver to be made, and which criteria it says exactly."""
 
     rank: Rank
@@ -268,7 +268,7 @@ class _Opening(NamedTuple):
 _by_rank = attrgetter("rank")
 
 
-class _Window(NamedTuple):
+class _Window(msgspec.Struct, frozen=True):
     """Bounds on the main date, and which criteria they say exactly."""
 
     start: tuple[int, int]

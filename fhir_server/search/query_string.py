@@ -76,6 +76,8 @@ def parse(pairs: Sequence[Pair], limits: Limits) -> Query:
 
 def clause_of(text: str, values: tuple[str, ...]) -> Clause:
     """A clause of a name with its modifier and chain; BadRequest if it is none."""
+    if text and ":" not in text and "." not in text:
+        return Clause(text, None, (), values, text)
     head, *chain = text.split(".")
     name, colon, modifier = head.partition(":")
     if not name or (colon and not modifier) or not all(chain):
@@ -84,7 +86,7 @@ def clause_of(text: str, values: tuple[str, ...]) -> Clause:
 
 
 def _clause(text: str, value: str, limits: Limits) -> Clause:
-    if _FILTERED.search(text):
+    if FILTER in text and _FILTERED.search(text):
         return clause_of(text, (value,))
     values = split_values(text, value) if "," in value or "\\" in value else (value,)
     if len(values) > limits.values:

@@ -226,9 +226,12 @@ class Searching:
         self, scope: Scope, clauses: Sequence[Clause], *, lenient: bool
     ) -> tuple[_Criteria, Sequence[Clause], Sequence[str]]:
         """Criteria by type; a parameter that one of several types lacks is known to none."""
-        context, unknown = self._context(), list[str]()
+        context = self._context()
+        unknown: list[str] = []
         while True:
-            criteria, used, left_out = {}, tuple(clauses), tuple[str, ...]()
+            criteria: dict[str, tuple[Criterion | Deferred, ...]] = {}
+            used: Sequence[Clause] = clauses
+            left_out: Sequence[str] = ()
             for type_ in scope.types:
                 criteria[type_], used, left_out = self._binder.bind(
                     type_, clauses, context, lenient=lenient

@@ -56,6 +56,9 @@ class ByIndex(msgspec.Struct, frozen=True):
         return self.order.by is By.START and not self.order.descending
 
 
+_AS_CREATED: Final = ByIndex(Order())
+
+
 @dataclass(frozen=True, slots=True)
 class ByValues:
     """An order by values that are read from the matches themselves."""
@@ -114,7 +117,7 @@ class Sorter:
             for key in sort:
                 self._require_sortable(type_, key.code)
         if not sort:
-            return ByIndex(Order())
+            return _AS_CREATED
         if len(sort) == 1 and (by := self._index(types, sort[0].code)):
             return ByIndex(Order(by, sort[0].descending))
         return ByValues(sort, {type_: self._reader(type_, sort) for type_ in types})

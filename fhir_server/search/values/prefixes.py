@@ -14,7 +14,6 @@ R4 leaves open: a stay from Monday to Wednesday is one that is `ge` Tuesday.
 """
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -23,8 +22,6 @@ import msgspec
 from fhir_server.search.keys import UNBOUNDED
 from fhir_server.storage.query import AnyOf, IntervalIs, Test
 from fhir_server.storage.versions import EARLIEST, LATEST
-
-_PREFIX = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +49,7 @@ AMOUNT = Scale(
 
 def take_prefix(text: str) -> tuple[str, str]:
     """The prefix, `eq` when there is none, and what follows it."""
-    found = _PREFIX.fullmatch(text)
-    return (found[1] or "eq", found[2]) if found else ("eq", text)
+    return (text[:2], text[2:]) if text[:2] in _TESTS else ("eq", text)
 
 
 def compare(prefix: str, first: float, last: float, key: int, scale: Scale) -> Test:

@@ -12,8 +12,9 @@ Codes compare without regard to case, since the specification asks for that when
 Identifiers and plain strings compare exactly, and share no form with codes.
 """
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Final
 
 from fhir_server.search import keys
 from fhir_server.search.values.escapes import split, unescape, wrong
@@ -49,7 +50,7 @@ def forms_searched(parameter: Parameter, value: str) -> Sequence[Form]:
     if parameter.types == {"boolean"} and code not in {"true", "false"}:
         raise wrong(parameter, value, "it is either true or false")
     groups = _groups(parameter, system)
-    values = [value_of(code) for value_of in _ways_to_compare(parameter)]
+    values = [value_of(code) for value_of in _ways_to_compare(parameter.types)]
     return [group + value_ for group in groups for value_ in values]
 
 
@@ -165,11 +166,12 @@ def _implies(parameter: Parameter, system: str) -> bool:
     return parameter.system is None and parameter.types == {"code"}
 
 
-def _ways_to_compare(parameter: Parameter) -> Sequence[Any]:
-    if not parameter.types:
+@lru_cache(maxsize=64)
+def _ways_to_compare(types: frozenset[str]) -> Sequence[Callable[[str], bytes]]:
+    if not types:
         return (folded_value, exact_value)
-    exact = bool(parameter.types & _EXACT_TYPES)
-    folded = bool(parameter.types - _EXACT_TYPES)
+    exact = bool(types & _EXACT_TYPES)
+    folded = bool(types - _EXACT_TYPES)
     return (*((folded_value,) if folded else ()), *((exact_value,) if exact else ()))
 
 
