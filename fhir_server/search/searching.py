@@ -7,7 +7,7 @@ https://hl7.org/fhir/R4/search.html
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from msgspec.structs import replace
@@ -24,6 +24,7 @@ from fhir_server.search.containing import Containing, require_containable
 from fhir_server.search.controls import (
     FORMATTING,
     Contained,
+    Controls,
     Fields,
     Sizes,
     processed,
@@ -94,6 +95,7 @@ class Searching:
         self._containing = Containing(tuple(containers), self._binder.scheme)
         self._prepared: dict[tuple[Scope, tuple[Pair, ...], bool, str], Prepared] = {}
         """What was asked lately: screens and jobs ask the same again and again."""
+        self._kept_controls = lru_cache(maxsize=_MOST_REMEMBERED)(self._controls)
 
     def prepare(
         self, scope: Scope | str, pairs: Sequence[Pair], *, lenient: bool = False, caller: str = ""
@@ -119,12 +121,8 @@ class Searching:
         self, scope: Scope, pairs: Sequence[Pair], *, lenient: bool, caller: str
     ) -> Prepared:
         query = parse(pairs, self._limits)
-        controls, kept, ignored = read_controls(
-            query.controls,
-            self.sizes,
-            lenient=lenient,
-            require=lambda fields: self._require_known(scope, fields),
-        )
+        read = self._kept_controls if _worth_remembering(query.controls) else self._controls
+        controls, kept, ignored = read(scope.types, query.controls, lenient)
         criteria, used, unknown = self._bind(scope, query.clauses, lenient=lenient)
         further = tuple(pair for pair in kept if pair[0] != PAGE_PARAMETER)
         prepared = Prepared(
@@ -213,14 +211,24 @@ class Searching:
         """The `_page` by which a link besides `prepared.pairs` leads to the page at `place`."""
         return self._cursors.seal(place, _digest(prepared), caller)
 
-    def _require_known(self, scope: Scope, fields: Fields) -> None:
+    def _controls(
+        self,
+        types: tuple[str, ...],
+        pairs: tuple[Pair, ...],
+        lenient: bool,  # noqa: FBT001 -- a memory of positional arguments is the faster one
+    ) -> tuple[Controls, tuple[Pair, ...], tuple[str, ...]]:
+        """The controls, the pairs understood, and the names that lenient handling left out."""
+        require = partial(self._require_known, types)
+        return read_controls(pairs, self.sizes, lenient=lenient, require=require)
+
+    def _require_known(self, types: tuple[str, ...], fields: Fields) -> None:
         """UnknownParameter for what a control names and the types do not have."""
         if "sort" in fields:
-            self._sorter.order(scope.types, fields["sort"])
+            self._sorter.order(types, fields["sort"])
         for inclusion in fields.get("inclusions", ()):
-            self.linking.require(inclusion, scope.types)
+            self.linking.require(inclusion, types)
         if "elements" in fields:
-            self.subsetting.require_elements(scope.types, fields["elements"])
+            self.subsetting.require_elements(types, fields["elements"])
 
     def _bind(
         self, scope: Scope, clauses: Sequence[Clause], *, lenient: bool

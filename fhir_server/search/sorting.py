@@ -107,17 +107,19 @@ class Sorter:
         self._scheme = scheme
         self._values = sort_values(zone, base_url)
         self._reader = lru_cache(maxsize=1024)(self._make_reader)
+        self._kept_order = lru_cache(maxsize=1024)(self._order)
 
     def order(self, types: Sequence[str], sort: tuple[SortKey, ...]) -> ByIndex | ByValues:
         """How a search of these types is sorted.
 
         UnknownParameter for a name that is no parameter of each of them, or cannot be sorted by.
         """
+        return self._kept_order(tuple(types), sort) if sort else _AS_CREATED
+
+    def _order(self, types: tuple[str, ...], sort: tuple[SortKey, ...]) -> ByIndex | ByValues:
         for type_ in types:
             for key in sort:
                 self._require_sortable(type_, key.code)
-        if not sort:
-            return _AS_CREATED
         if len(sort) == 1 and (by := self._index(types, sort[0].code)):
             return ByIndex(Order(by, sort[0].descending))
         return ByValues(sort, {type_: self._reader(type_, sort) for type_ in types})

@@ -11,6 +11,7 @@ from pathlib import Path as File
 from typing import Any
 
 import pytest
+from msgspec import field
 
 from fhir_server.definitions.registry import Definitions, load_definitions
 from fhir_server.definitions.search_parameters import SearchParameter
@@ -116,9 +117,7 @@ def _walked(catalog: Catalog, resource: dict[str, Any]) -> Seen:
 
 
 class _Recorded(Gathered):
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[tuple[str, str]] = []
+    seen: list[tuple[str, str]] = field(default_factory=list)
 
 
 @cache
