@@ -72,7 +72,7 @@ def _keys(search_type: str, element: Element) -> list[Any]:
             span = dates.span(element, dates.Clock())
             return [] if span is None else [span.first]
         case "string":
-            return [strings.fold(text) for text in strings.texts(element)]
+            return strings.ordered_by(element)
         case "token":
             return [each.code.casefold() for each in tokens.tokens(element) if each.code]
         case "uri":

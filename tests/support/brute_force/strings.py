@@ -4,6 +4,7 @@ https://hl7.org/fhir/R4/search.html#string
 """
 
 import unicodedata
+from collections.abc import Mapping, Sequence
 
 from tests.support.brute_force.elements import Element
 from tests.support.brute_force.query import Refused, unescape
@@ -12,6 +13,12 @@ _PARTS = {
     "HumanName": ("family", "given", "text", "prefix", "suffix"),
     "Address": ("line", "city", "district", "state", "postalCode", "country", "text"),
     "CodeableConcept": ("text",),
+}
+
+
+_ORDERED_BY = {
+    "HumanName": ("family", "given", "text"),
+    "Address": ("country", "state", "district", "city", "postalCode", "line", "text"),
 }
 
 
@@ -26,9 +33,20 @@ def fold(text: str) -> str:
 
 def texts(element: Element) -> list[str]:
     """The texts of an element that are searched, each by itself."""
+    return _parts(element, _PARTS)
+
+
+def ordered_by(element: Element) -> list[str]:
+    """A name by family and then given name, an address from the country down to the house."""
+    parts = _parts(element, {**_PARTS, **_ORDERED_BY})
+    joined = [" ".join(parts)] if parts and element.is_a(*_ORDERED_BY) else parts
+    return [fold(text) for text in joined]
+
+
+def _parts(element: Element, table: Mapping[str, Sequence[str]]) -> list[str]:
     if isinstance(element.value, str):
         return [element.value]
-    names = next((parts for type_, parts in _PARTS.items() if element.is_a(type_)), ())
+    names = next((parts for type_, parts in table.items() if element.is_a(type_)), ())
     found: list[str] = []
     for name in names:
         part = element.value.get(name)
