@@ -2,13 +2,15 @@
 
 https://hl7.org/fhir/R4/search.html#string
 
-Case, accents and width go, ß is ss, and runs of blanks and control characters are one blank.
+Case, accents and width go, ß is ss, the Turkish dotless i is i (its capital is I), and runs of
+blanks and control characters are one blank.
 """
 
 import unicodedata
 from functools import lru_cache
 
 _LONGEST_CACHED = 64
+_DOTLESS_I = "\N{LATIN SMALL LETTER DOTLESS I}"
 
 
 def fold(text: str) -> str:
@@ -24,7 +26,9 @@ def _folded(text: str) -> str:
         if not text.isprintable():
             text = "".join(c if c.isprintable() else " " for c in text)
         return " ".join(text.lower().split())
-    bare = _without_accents(_without_accents(text).casefold())
+    # Cased first: the iota under a Greek vowel is a mark in small letters, a letter in capitals.
+    small = unicodedata.normalize("NFKD", text).casefold().replace(_DOTLESS_I, "i")
+    bare = _without_accents(_without_accents(small).casefold())
     # Composed again, so that a Korean syllable does not begin with another one.
     whole = unicodedata.normalize("NFC", bare)
     return " ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in whole).split())

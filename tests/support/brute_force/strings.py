@@ -24,6 +24,7 @@ _ORDERED_BY = {
 
 def fold(text: str) -> str:
     for _ in range(2):
+        text = text.casefold().replace("\N{LATIN SMALL LETTER DOTLESS I}", "i")
         apart = unicodedata.normalize("NFKD", text)
         bare = (sign for sign in apart if unicodedata.category(sign) not in {"Mn", "Me"})
         text = "".join(bare).casefold()

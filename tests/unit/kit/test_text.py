@@ -23,6 +23,10 @@ from fhir_server.kit.text import fold
         ("ﬁnch", "finch"),
         ("Ångström", "angstrom"),
         ("İstanbul", "istanbul"),
+        ("Y\u0131ld\u0131z", "yildiz"),
+        ("YILDIZ", "yildiz"),
+        ("\u1fb3", "\u03b1\u03b9"),
+        ("\u0391\u0399", "\u03b1\u03b9"),
         ("ΣΊΣΥΦΟΣ", "σισυφοσ"),
         ("Σίσυφος", "σισυφοσ"),
         ("Nguyễn", "nguyen"),
@@ -51,6 +55,25 @@ def test_case_and_composition_make_no_difference(text: str) -> None:
     assert fold(unicodedata.normalize("NFD", text)) == fold(text)
     assert fold(unicodedata.normalize("NFC", text)) == fold(text)
     assert fold(text.casefold()) == fold(text)
+
+
+def _others(character: str) -> set[str]:
+    """The same one, otherwise written."""
+    cases = {character.upper(), character.lower(), character.title()}
+    return {
+        *cases,
+        unicodedata.normalize("NFD", character),
+        unicodedata.normalize("NFKC", character),
+    } - {character}
+
+
+def test_every_character_folds_as_its_other_cases_and_compositions() -> None:
+    unlike = [
+        character
+        for character in map(chr, (*range(0xD800), *range(0xE000, 0x110000)))
+        if any(fold(other) != fold(character) for other in _others(character))
+    ]
+    assert unlike == []
 
 
 @given(st.text(max_size=80))
