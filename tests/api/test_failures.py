@@ -167,8 +167,9 @@ async def test_what_takes_too_long_is_given_up(
 
 
 async def test_a_write_that_others_always_overtake_is_given_up(
-    start: Start, failing: list[Failing]
+    start: Start, failing: list[Failing], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("fhir_server.interactions.deciding._PATIENCE", 0.3)
     async with start() as server:
         failing[0].error = Conflict(0)
 
