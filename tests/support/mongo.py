@@ -6,6 +6,7 @@ one per test session, in memory. It ends when this process does, however that en
 """
 
 import atexit
+import fcntl
 import os
 import shutil
 import subprocess
@@ -86,6 +87,14 @@ def _wire_server() -> str:
 
 
 def _prepare() -> None:
+    """Fetch the wire server once, also when several test processes begin together."""
+    _LIBRARIES.mkdir(parents=True, exist_ok=True)
+    with (_LIBRARIES / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _fetch()
+
+
+def _fetch() -> None:
     if any(_LIBRARIES.glob("mongo-java-server-core-*.jar")):
         return
     prepared = subprocess.run(
