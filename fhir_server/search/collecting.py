@@ -27,6 +27,8 @@ from fhir_server.search.values import composite
 from fhir_server.search.values.table import indexers
 from fhir_server.storage.versions import Key
 
+_CODED: Final = frozenset({"code", "Coding", "CodeableConcept", "boolean", "canonical"})
+"""Types of what is said again and again."""
 _PATIENTS_REMEMBERED: Final = 1024
 _CONCEPTS_REMEMBERED: Final = 1024
 
@@ -60,16 +62,14 @@ class Collectors:
                 case Path(steps, type_):
                     indexer = self._indexer(compiled.type, type_)
                     if indexer is not None:
-                        yield Find(steps, indexer(marked))
+                        yield Find(steps, indexer(marked), coded=type_ in _CODED)
                 case Truth(condition):
                     index = self._indexers["token"]["boolean"](marked)
                     yield Find((), _truth(decider(condition), index))
                 case Tuple(base, parts):
                     combined = list(self._combinations(parts, marked))
                     if combined:
-                        needs = _members_needed(parts[-1])
-                        of_root = any(part.from_root for part in parts)
-                        yield Find(base.steps, _together(parts, combined), needs, of_root)
+                        yield _find_together(base, parts, _together(parts, combined))
 
     def of_members(self, scheme: Scheme) -> Iterator[Find]:
         """What tells the patients in whose compartments a resource is."""
@@ -94,7 +94,7 @@ class Collectors:
             indexer = composite.indexer(kinds, self._zone, self._base_url)
             if indexer is not None:
                 index: Collect = indexer(marked)
-                yield _Combination(places, self._memory.of_each(index) if self._memory else index)
+                yield _Combination(places, index)
 
     def _nearest(self, search_type: str, type_: str) -> str:
         return nearest(self._indexers.get(search_type, {}), type_, self._elements) or type_
@@ -147,7 +147,19 @@ def _pair(first: Reach, second: Reach, index: Collect) -> Collect:
     return collect
 
 
-def _members_needed(part: Part) -> tuple[str, ...]:
+def _find_together(base: Path, parts: Sequence[Part], collect: Collect) -> Find:
+    looks_at = [_first_members(part) for part in parts]
+    return Find(
+        base.steps,
+        collect,
+        needs=looks_at[-1],
+        looks_at=tuple(dict.fromkeys(key for keys in looks_at for key in keys)),
+        of_root=any(part.from_root or not keys for part, keys in zip(parts, looks_at, strict=True)),
+        coded=all(path.type in _CODED for part in parts for path in part.paths),
+    )
+
+
+def _first_members(part: Part) -> tuple[str, ...]:
     """Members of the base element of which one is there if the part is; none if not known."""
     firsts = [path.steps[0] if path.steps else None for path in part.paths]
     if part.from_root or not all(isinstance(first, Member) for first in firsts):

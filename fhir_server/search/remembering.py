@@ -1,11 +1,14 @@
-"""Remembering: what an element gives, looked up by what it says.
+"""Remembering: what elements give, looked up by what they say.
 
 Records repeat themselves: the same codes, units, references and dates come again and again. To
 write a small element as JSON and look that up takes a fraction of the time of indexing it for
-each of its parameters. What an element gives must depend on nothing else.
+each of its parameters. What elements give must depend on nothing else.
+
+Nothing depends on what is remembered: what is not known is looked at. A place where hardly
+anything comes again is found out, and no longer remembers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -14,19 +17,25 @@ import msgspec
 from fhir_server.search.gathering import Gathered, Visit
 from fhir_server.storage.versions import Interval, Key
 
-_REMEMBERED: Final = 16_384
-"""Elements remembered by all parameters together: about as many kilobytes."""
-_LONGEST: Final = 500
+_REMEMBERED: Final = 16 * 1024 * 1024
+"""Bytes of all that is remembered together, roughly."""
+_ENTRY: Final = 400
+"""Bytes of what is known of one element, beside what it says and gives."""
+_TERM: Final = 50
+"""Bytes of one key or interval."""
+_LONGEST: Final = 1000
 """Bytes of an element that is remembered."""
 _LITTLE: Final = 100
 """Elements after which it shows whether remembering helps."""
 
 _said = msgspec.json.Encoder(decimal_format="number").encode
+_UNSAYABLE: Final = (ValueError, TypeError, RecursionError)
+"""Errors of saying what is no JSON, which no store keeps."""
 
 _Further = tuple[list[str], list[Key], list[Key]]
 """Members, codes and categories."""
 _Given = tuple[list[Key], list[Interval], _Further | None]
-"""What one element gives."""
+"""What one element gives, or several together."""
 
 
 class Memory:
@@ -39,52 +48,53 @@ class Memory:
 
     def of_each(self, visit: Visit) -> Visit:
         """The same for a member's value, an array or not, whose elements `visit` knows."""
-        place = _Place(visit, self._make_room)
-        self._places.add(place)
-        return place.recall
+        place = self._place(visit)
+        known, meet = place.known.get, place.meet
 
-    def _make_room(self) -> None:
-        """For one element more."""
-        if self._size >= self._most:
-            for place in self._places:
-                place.forget()
-            self._size = 0
-        self._size += 1
+        def recall(value: Any, gathered: Gathered) -> None:
+            for item in value if type(value) is list else (value,):
+                if not place.helps:
+                    visit(item, gathered)
+                    continue
+                try:
+                    said = item if type(item) is str else _said(item)
+                except _UNSAYABLE:
+                    visit(item, gathered)
+                    continue
+                given = known(said)
+                if given is None:
+                    meet(item, said, gathered)
+                    continue
+                place.hits += 1
+                keys, intervals, further = given
+                gathered.keys += keys
+                if intervals:
+                    gathered.intervals += intervals
+                if further:
+                    _add(further, gathered)
 
+        return recall
 
-class _Place:
-    """One place of a walk, and what was met there."""
+    def of_members(self, names: Sequence[str], visit: Visit) -> Visit:
+        """The same for an object, of which `visit` looks at these members only."""
+        place = self._place(visit)
+        known, meet = place.known.get, place.meet
 
-    __slots__ = ("__weakref__", "_helps", "_hits", "_known", "_make_room", "_misses", "_visit")
-
-    def __init__(self, visit: Visit, make_room: Callable[[], None]) -> None:
-        self._visit = visit
-        self._make_room = make_room
-        self._known: dict[bytes | str, _Given] = {}
-        self.forget()
-
-    def forget(self) -> None:
-        self._known.clear()
-        self._hits = self._misses = 0
-        self._helps = True
-
-    def recall(self, value: Any, gathered: Gathered) -> None:
-        """Collect what each element gives; visit those that are not known."""
-        known, helps = self._known.get, self._helps
-        for item in value if type(value) is list else (value,):
-            if not helps:
-                self._visit(item, gathered)
-                continue
+        def recall(value: Any, gathered: Gathered) -> None:
+            if not place.helps:
+                visit(value, gathered)
+                return
+            get = value.get
             try:
-                said = item if type(item) is str else _said(item)
-            except (ValueError, TypeError, RecursionError):  # no JSON, which no store keeps
-                self._visit(item, gathered)
-                continue
+                said = _said([get(name) for name in names])
+            except _UNSAYABLE:
+                visit(value, gathered)
+                return
             given = known(said)
             if given is None:
-                self._meet(item, said, gathered)
-                continue
-            self._hits += 1
+                meet(value, said, gathered)
+                return
+            place.hits += 1
             keys, intervals, further = given
             gathered.keys += keys
             if intervals:
@@ -92,30 +102,64 @@ class _Place:
             if further:
                 _add(further, gathered)
 
-    def _meet(self, item: Any, said: bytes | str, gathered: Gathered) -> None:
-        """Visit an element; where remembering helps, know it from now on.
+        return recall
 
-        It does not at identifiers and the like, of which hardly one comes again.
+    def _place(self, visit: Visit) -> "_Place":
+        place = _Place(visit, self._make_room)
+        self._places.add(place)
+        return place
+
+    def _make_room(self, size: int) -> None:
+        """For so many bytes more."""
+        if self._size + size > self._most:
+            for place in self._places:
+                place.forget()
+            self._size = 0
+        self._size += size
+
+
+class _Place:
+    """One place of a walk, and what was met there."""
+
+    __slots__ = ("__weakref__", "_make_room", "_misses", "_visit", "helps", "hits", "known")
+
+    def __init__(self, visit: Visit, make_room: Callable[[int], None]) -> None:
+        self._visit = visit
+        self._make_room = make_room
+        self.known: dict[bytes | str, _Given] = {}
+        self.forget()
+
+    def forget(self) -> None:
+        self.known.clear()
+        self.hits = self._misses = 0
+        self.helps = True
+
+    def meet(self, what: Any, said: bytes | str, gathered: Gathered) -> None:
+        """Visit what was not met yet; know it from now on, unless it is long.
+
+        It is found out here when remembering does not help, as with identifiers, of which hardly
+        one comes again.
         """
-        if not self._helps or len(said) > _LONGEST:
-            self._visit(item, gathered)
+        if len(said) > _LONGEST:
+            self._visit(what, gathered)
             return
-        self._make_room()
-        self._known[said] = _visited(item, self._visit, gathered)
+        given = _visited(what, self._visit, gathered)
+        self._make_room(_ENTRY + len(said) + _TERM * (len(given[0]) + len(given[1])))
+        self.known[said] = given
         self._misses += 1
-        if self._misses > _LITTLE and self._misses > 2 * self._hits:
-            self._known.clear()
-            self._helps = False
+        if self._misses > _LITTLE and self._misses > 2 * self.hits:
+            self.known.clear()
+            self.helps = False
 
 
-def _visited(item: Any, visit: Visit, gathered: Gathered) -> _Given:
+def _visited(what: Any, visit: Visit, gathered: Gathered) -> _Given:
     """Visit an element, and tell what it gave."""
     keys, intervals = gathered.keys, gathered.intervals
     members, codes, categories = gathered.members, gathered.codes, gathered.categories
     k, i, m, c, g = len(keys), len(intervals), len(members), len(codes), len(categories)
-    visit(item, gathered)
+    visit(what, gathered)
     further = (members[m:], codes[c:], categories[g:])
-    return keys[k:], intervals[i:], further if any(further) else None
+    return list(dict.fromkeys(keys[k:])), intervals[i:], further if any(further) else None
 
 
 def _add(further: _Further, gathered: Gathered) -> None:
