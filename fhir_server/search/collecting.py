@@ -8,13 +8,13 @@ that belongs to one base element.
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
-from functools import lru_cache
 from itertools import product
 from operator import attrgetter
 from typing import Any, Final
 
 from fhir_server.definitions.elements import ElementTable
 from fhir_server.fhir.reference import Local, parse
+from fhir_server.kit.remembering import remembered
 from fhir_server.search.conditions import Decide, Reach, decider, reacher
 from fhir_server.search.entries import Index, Indexed, Indexer
 from fhir_server.search.extracting import Find
@@ -31,6 +31,8 @@ _CODED: Final = frozenset({"code", "Coding", "CodeableConcept", "boolean", "cano
 """Types of what is said again and again."""
 _PATIENTS_REMEMBERED: Final = 1024
 _CONCEPTS_REMEMBERED: Final = 1024
+_FEW: Final = 32
+"""Keys of a concept that is remembered."""
 
 
 def nearest(known: Collection[str], type_: str, elements: ElementTable) -> str | None:
@@ -177,7 +179,7 @@ def _truth(decide: Decide, index: Index) -> Collect:
 
 
 def _member(base_url: str) -> Collect:
-    @lru_cache(_PATIENTS_REMEMBERED)
+    @remembered(_PATIENTS_REMEMBERED)
     def patient(text: str) -> str | None:
         match parse(text, base_url):
             case Local(type="Patient", id=id_):
@@ -217,6 +219,9 @@ def _noting(collect: Collect, aside: Callable[[Gathered], list[Key]]) -> Collect
         before = len(gathered.keys)
         collect(value, gathered)
         new = tuple(gathered.keys[before:])
+        if len(new) > _FEW:
+            aside(gathered).extend([key for key in new if names_group(key)])
+            return
         known = named.get(new)
         if known is None:
             if len(named) >= _CONCEPTS_REMEMBERED:

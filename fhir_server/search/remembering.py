@@ -15,7 +15,7 @@ from weakref import WeakSet
 import msgspec
 
 from fhir_server.search.gathering import Gathered, Visit
-from fhir_server.storage.versions import Interval, Key
+from fhir_server.storage.versions import Ends, Key
 
 _REMEMBERED: Final = 16 * 1024 * 1024
 """Bytes of all that is remembered together, roughly."""
@@ -34,7 +34,7 @@ _UNSAYABLE: Final = (ValueError, TypeError, RecursionError)
 
 _Further = tuple[list[str], list[Key], list[Key]]
 """Members, codes and categories."""
-_Given = tuple[list[Key], list[Interval], _Further | None]
+_Given = tuple[list[Key], list[Ends], _Further | None]
 """What one element gives, or several together."""
 
 
@@ -66,12 +66,7 @@ class Memory:
                     meet(item, said, gathered)
                     continue
                 place.hits += 1
-                keys, intervals, further = given
-                gathered.keys += keys
-                if intervals:
-                    gathered.intervals += intervals
-                if further:
-                    _add(further, gathered)
+                _recall(given, gathered)
 
         return recall
 
@@ -95,12 +90,7 @@ class Memory:
                 meet(value, said, gathered)
                 return
             place.hits += 1
-            keys, intervals, further = given
-            gathered.keys += keys
-            if intervals:
-                gathered.intervals += intervals
-            if further:
-                _add(further, gathered)
+            _recall(given, gathered)
 
         return recall
 
@@ -143,8 +133,12 @@ class _Place:
         if len(said) > _LONGEST:
             self._visit(what, gathered)
             return
-        given = _visited(what, self._visit, gathered)
-        self._make_room(_ENTRY + len(said) + _TERM * (len(given[0]) + len(given[1])))
+        new = Gathered(resource=gathered.resource)
+        self._visit(what, new)
+        further = (new.members, new.codes, new.categories)
+        given = new.keys, new.intervals, further if any(further) else None
+        _recall(given, gathered)
+        self._make_room(_ENTRY + len(said) + _TERM * (len(new.keys) + len(new.intervals)))
         self.known[said] = given
         self._misses += 1
         if self._misses > _LITTLE and self._misses > 2 * self.hits:
@@ -152,18 +146,13 @@ class _Place:
             self.helps = False
 
 
-def _visited(what: Any, visit: Visit, gathered: Gathered) -> _Given:
-    """Visit an element, and tell what it gave."""
-    keys, intervals = gathered.keys, gathered.intervals
-    members, codes, categories = gathered.members, gathered.codes, gathered.categories
-    k, i, m, c, g = len(keys), len(intervals), len(members), len(codes), len(categories)
-    visit(what, gathered)
-    further = (members[m:], codes[c:], categories[g:])
-    return list(dict.fromkeys(keys[k:])), intervals[i:], further if any(further) else None
-
-
-def _add(further: _Further, gathered: Gathered) -> None:
-    members, codes, categories = further
-    gathered.members += members
-    gathered.codes += codes
-    gathered.categories += categories
+def _recall(given: _Given, gathered: Gathered) -> None:
+    keys, intervals, further = given
+    gathered.keys += keys
+    if intervals:
+        gathered.intervals += intervals
+    if further:
+        members, codes, categories = further
+        gathered.members += members
+        gathered.codes += codes
+        gathered.categories += categories

@@ -31,7 +31,6 @@ from fhir_server.search.values.forms import NO_VALUE, Form, Forms
 from fhir_server.search.values.parameter import Context, Parameter
 from fhir_server.search.values.prefixes import AMOUNT, compare
 from fhir_server.storage.query import AnyOf, IntervalIs, KeyIs, Test
-from fhir_server.storage.versions import Interval, interval_of
 
 Part = tuple[str, str]
 """Search type and FHIR type of one part, such as `("quantity", "Quantity")`."""
@@ -180,7 +179,7 @@ def _index_bounds(forms: Forms, others: BoundsOf, parameter: Indexed) -> TupleIn
         if bounds is not None:
             for form in _comparable(forms, parts[0]):
                 key = keys.interval_key(parameter, _group(form))
-                entries.intervals.append(Interval(key, *bounds))
+                entries.intervals.append((key, *bounds))
 
     return index
 
@@ -202,7 +201,7 @@ def _index_amounts(forms: Forms, others: quantity.Amounts, parameter: Indexed) -
         if amounts:
             units = tuple([unit for unit, _, _ in amounts])
             marked = zip(marks(tuple(forms(parts[0])), units), cycle(amounts), strict=False)
-            entries.intervals += [interval_of((mark, low, high)) for mark, (_, low, high) in marked]
+            entries.intervals += [(mark, low, high) for mark, (_, low, high) in marked]
 
     return index
 
@@ -224,7 +223,7 @@ def _index_between(
         if low is not None and high is not None:
             for form in _comparable(forms, parts[0]):
                 key = keys.interval_key(parameter, _group(form))
-                entries.intervals.append(Interval(key, low[0], high[1]))
+                entries.intervals.append((key, low[0], high[1]))
 
     return index
 

@@ -13,10 +13,11 @@ Values are points as numbers are (`number.py`), ranges where a comparator or a R
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from fhir_server.fhir.quantity import CURRENCIES, UCUM, Conversion, conversion
+from fhir_server.kit.remembering import remembered
 from fhir_server.search import keys
 from fhir_server.search.entries import Entries, Index, Indexed, Indexer
 from fhir_server.search.keys import UNBOUNDED
@@ -33,7 +34,6 @@ from fhir_server.search.values.number import (
 from fhir_server.search.values.parameter import Context, Parameter
 from fhir_server.search.values.prefixes import AMOUNT, compare
 from fhir_server.storage.query import Test
-from fhir_server.storage.versions import interval_of
 
 Amount = tuple[int, float, float]
 """The unit as the lower half of an interval key (0: any), and a range with its ends."""
@@ -88,7 +88,7 @@ class _Unit(NamedTuple):
     """The group under which it stands converted, if it can be."""
 
 
-@lru_cache(maxsize=2048)
+@remembered(2048)
 def _unit(system: object, code: object, unit: object) -> _Unit:
     written = [ANY_UNIT]
     how, canonical = None, ANY_UNIT
@@ -161,7 +161,7 @@ def _amounts(
     return tuple(amounts)
 
 
-_kept_amounts: Final = lru_cache(maxsize=4096)(_amounts)
+_kept_amounts: Final = remembered(4096)(_amounts)
 """One quantity is asked for by several parameters, each alone and with its code."""
 
 
@@ -231,9 +231,7 @@ def _index(amounts: Amounts, parameter: Indexed) -> Index:
     key = parameter.number << 32
 
     def index(element: Any, entries: Entries) -> None:
-        entries.intervals += [
-            interval_of((key | group, low, high)) for group, low, high in amounts(element)
-        ]
+        entries.intervals += [(key | group, low, high) for group, low, high in amounts(element)]
 
     return index
 
