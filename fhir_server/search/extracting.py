@@ -4,18 +4,25 @@ The paths of all parameters form a tree, so that a member two of them share is e
 The walk looks only at members that are present, and turns away from what has another shape
 than the definitions say: a malformed part of a resource is not found, and never raises.
 
-The tree becomes nested functions. What an element gives is remembered by what it says
+The tree becomes nested functions; what is done with an object is worked out once for each set of
+members that objects are met with. What elements give is remembered by what they say
 (`remembering.py`), so that most of a walk is looking up.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from operator import itemgetter
+from typing import Any, Final
 
 from fhir_server.search.conditions import decider
 from fhir_server.search.gathering import Collect, Gathered, Visit
 from fhir_server.search.paths import Condition, Member, Nth, Only, Step
 from fhir_server.search.remembering import Memory
+
+_SHAPES: Final = 256
+"""Sets of members that are known of each object."""
+_LONGEST_SHAPE: Final = 2000
+"""Characters of all names in one that is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,55 +100,143 @@ class _Walk:
         if node.leaves:
             visits.append(_all(node.leaves))
         if node.members or node.joint:
-            visits.append(self._object(node))
+            visits.append(_objects(_Shapes(node, self)))
         return _all(visits)
 
-    def _object(self, node: _Node) -> Visit:
-        """What is done with the members of an object, in groups that depend on each other."""
-        members = {key: self._entered(below) for key, below in node.members.items()}
-        joint = list(node.joint)
-        groups = []
-        coded = [key for key, below in node.members.items() if below.coded and below.whole]
-        if len(coded) > 1:
-            within = [each for each in joint if each.coded and set(each.looks_at) <= set(coded)]
-            joint = [each for each in joint if each not in within]
-            groups.append(self._group(coded, coded, within, members))
-        by_needs: dict[tuple[str, ...], list[Find]] = {}
-        for find in joint:
-            by_needs.setdefault(find.needs, []).append(find)
-        for needs, together in by_needs.items():
-            looks_at = tuple(dict.fromkeys(key for each in together for key in each.looks_at))
-            groups.append(self._group(needs, looks_at, together, members))
-        return _members(members, groups)
-
-    def _group(
-        self,
-        needs: Sequence[str],
-        looks_at: Sequence[str],
-        together: Iterable[Find],
-        members: dict[str, Visit],
-    ) -> "_Group":
-        """Takes the members that are needed out of `members`, as they are looked at here."""
-        wanted = {key: members.pop(key) for key in needs if key in members}
-        joint = tuple((each.needs, each.collect) for each in together)
-        visit = _grouped(wanted, joint)
-        of_root = any(each.of_root for each in together)
-        if self._memory is not None and not of_root:
-            visit = self._memory.of_members(tuple(looks_at), visit)
-        return tuple(needs), visit
-
-    def _entered(self, node: _Node) -> Visit:
-        """What is done with a member's value, an array or not."""
+    def entered(self, node: _Node, *, anew: bool = False) -> Visit:
+        """What is done with a member's value, an array or not; `anew` asks no memory."""
         visits = [_at(place, self.item(below)) for place, below in node.nth.items()]
-        if self._memory is not None and node.whole and not node.of_root:
+        if node.whole and self._memory is not None and not node.of_root and not anew:
             visits.append(self._memory.of_each(self.item(node)))
         elif node.members or node.joint or node.whole:
             visits.append(_each(self.item(node)))
         return _all(visits)
 
+    def together(
+        self, names: Sequence[str], visits: Iterable[Visit], joint: Iterable[Find]
+    ) -> Visit:
+        """What is done with the values of these members: each is visited, then all are joined."""
+        visit = _together(names, tuple(visits), tuple(find.collect for find in joint))
+        return visit if self._memory is None else self._memory.of(visit)
 
-_Group = tuple[tuple[str, ...], Visit]
-"""Members of which one must be there, and what is done with the object then."""
+
+_Step = tuple[Callable[[dict[str, Any]], Any], Visit]
+"""What is taken of an object, and what is done with it."""
+
+
+class _Shapes:
+    """What is done with an object, by the members it has: a source has few sets of them.
+
+    What many resources have in common is one step, and so is what depends on several members.
+    """
+
+    def __init__(self, node: _Node, walk: _Walk) -> None:
+        self._node = node
+        self._walk = walk
+        self._made: dict[tuple[str, ...], Visit] = {}
+        self.known: dict[tuple[str, ...], Sequence[_Step]] = {}
+
+    def meet(self, shape: tuple[str, ...]) -> Sequence[_Step]:
+        """The steps of a set of members that is not known yet."""
+        if len(self.known) >= _SHAPES:
+            self.known.clear()
+            self._made.clear()
+        steps = tuple(self._steps(shape))
+        if sum(map(len, shape)) <= _LONGEST_SHAPE:
+            self.known[shape] = steps
+        return steps
+
+    def _steps(self, shape: tuple[str, ...]) -> Iterator[_Step]:
+        members = self._node.members
+        left = [key for key in shape if key in members]
+        joint = [find for find in self._node.joint if not set(find.needs).isdisjoint(shape)]
+        coded = [key for key in left if members[key].coded and members[key].whole]
+        if len(coded) > 1:
+            within = [find for find in joint if find.coded and set(find.looks_at) <= {*coded}]
+            joint = [find for find in joint if find not in within]
+            left = [key for key in left if key not in coded]
+            yield self._several(coded, coded, within)
+        for needs in dict.fromkeys(find.needs for find in joint if not find.of_root):
+            finds = [find for find in joint if find.needs == needs and not find.of_root]
+            asked = dict.fromkeys(key for find in finds for key in find.looks_at)
+            visited = [key for key in needs if key in left]
+            left = [key for key in left if key not in visited]
+            yield self._several([key for key in asked if key in shape], visited, finds)
+        for find in joint:
+            if find.of_root:
+                yield _itself, find.collect
+        for key in left:
+            yield itemgetter(key), self._one(key)
+
+    def _one(self, key: str) -> Visit:
+        """What is done with the value of one member."""
+        return self._kept((key,), lambda: self._walk.entered(self._node.members[key]))
+
+    def _several(self, names: list[str], visited: list[str], joint: list[Find]) -> _Step:
+        """What is done with several members together, of which some are visited by themselves.
+
+        What is coded is known one by one as well; of other things together nothing is.
+        """
+        members = self._node.members
+
+        def make() -> Visit:
+            visits = [
+                self._one(key)
+                if names == visited
+                else self._walk.entered(members[key], anew=True)
+                if key in visited
+                else _nothing
+                for key in names
+            ]
+            return self._walk.together(names, visits, joint)
+
+        return _taker(names), self._kept((*names, "", *visited), make)
+
+    def _kept(self, names: tuple[str, ...], make: Callable[[], Visit]) -> Visit:
+        visit = self._made.get(names)
+        if visit is None:
+            visit = self._made[names] = make()
+        return visit
+
+
+def _taker(names: Sequence[str]) -> Callable[[dict[str, Any]], Any]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    (name,) = names
+    return lambda element: (element[name],)
+
+
+def _itself(element: dict[str, Any]) -> dict[str, Any]:
+    return element
+
+
+def _nothing(_value: Any, _gathered: Gathered) -> None:
+    """What is done with a member that others only are compared with."""
+
+
+def _objects(shapes: _Shapes) -> Visit:
+    known, meet = shapes.known.get, shapes.meet
+
+    def visit_object(value: Any, gathered: Gathered) -> None:
+        if type(value) is dict:
+            shape = tuple(value)
+            steps = known(shape)
+            for take, visit in meet(shape) if steps is None else steps:
+                visit(take(value), gathered)
+
+    return visit_object
+
+
+def _together(names: Sequence[str], visits: tuple[Visit, ...], joint: tuple[Collect, ...]) -> Visit:
+    def visit_together(values: tuple[Any, ...], gathered: Gathered) -> None:
+        for value, visit in zip(values, visits, strict=True):
+            visit(value, gathered)
+        if joint:
+            element = dict(zip(names, values, strict=True))
+            for collect in joint:
+                collect(element, gathered)
+
+    return visit_together
 
 
 def _all(visits: list[Visit]) -> Visit:
@@ -152,43 +247,6 @@ def _all(visits: list[Visit]) -> Visit:
     def visit(value: Any, gathered: Gathered) -> None:
         for each in together:
             each(value, gathered)
-
-    return visit
-
-
-def _grouped(
-    members: Mapping[str, Visit], joint: Sequence[tuple[tuple[str, ...], Collect]]
-) -> Visit:
-    wanted = tuple(members.items())
-
-    def visit(value: Any, gathered: Gathered) -> None:
-        for key, visit in wanted:
-            if key in value:
-                visit(value[key], gathered)
-        for needs, collect in joint:
-            for key in needs:
-                if key in value:
-                    collect(value, gathered)
-                    break
-
-    return visit
-
-
-def _members(visits: Mapping[str, Visit], groups: Sequence[_Group]) -> Visit:
-    known = visits.get
-    together = tuple(groups)
-
-    def visit(value: Any, gathered: Gathered) -> None:
-        if type(value) is dict:
-            for key, below in value.items():
-                visit = known(key)
-                if visit is not None:
-                    visit(below, gathered)
-            for needs, visit in together:
-                for key in needs:
-                    if key in value:
-                        visit(value, gathered)
-                        break
 
     return visit
 

@@ -80,7 +80,7 @@ class Indexer:
         if "contained" in resource:
             add_contained(resource["contained"], self._known, self._add_in_slot, gathered)
         drivers, start, end = index.scheme.drivers(gathered)
-        return Terms(_each_once(gathered.keys), drivers, _each_once(gathered.intervals), start, end)
+        return Terms(_each_once(gathered.keys), drivers, gathered.intervals, start, end)
 
     def _entries(self, contained: dict[str, Any]) -> Gathered:
         return _gathered(contained, self._index(contained["resourceType"]))

@@ -8,7 +8,7 @@ Nothing depends on what is remembered: what is not known is looked at. A place w
 anything comes again is found out, and no longer remembers.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -48,30 +48,19 @@ class Memory:
 
     def of_each(self, visit: Visit) -> Visit:
         """The same for a member's value, an array or not, whose elements `visit` knows."""
-        place = self._place(visit)
-        known, meet = place.known.get, place.meet
+        recall = self.of(visit)
 
-        def recall(value: Any, gathered: Gathered) -> None:
-            for item in value if type(value) is list else (value,):
-                if not place.helps:
-                    visit(item, gathered)
-                    continue
-                try:
-                    said = item if type(item) is str else _said(item)
-                except _UNSAYABLE:
-                    visit(item, gathered)
-                    continue
-                given = known(said)
-                if given is None:
-                    meet(item, said, gathered)
-                    continue
-                place.hits += 1
-                _recall(given, gathered)
+        def recall_each(value: Any, gathered: Gathered) -> None:
+            if type(value) is list:
+                for item in value:
+                    recall(item, gathered)
+            else:
+                recall(value, gathered)
 
-        return recall
+        return recall_each
 
-    def of_members(self, names: Sequence[str], visit: Visit) -> Visit:
-        """The same for an object, of which `visit` looks at these members only."""
+    def of(self, visit: Visit) -> Visit:
+        """The same, looked up where it is known."""
         place = self._place(visit)
         known, meet = place.known.get, place.meet
 
@@ -79,9 +68,8 @@ class Memory:
             if not place.helps:
                 visit(value, gathered)
                 return
-            get = value.get
             try:
-                said = _said([get(name) for name in names])
+                said = value if type(value) is str else _said(value)
             except _UNSAYABLE:
                 visit(value, gathered)
                 return
@@ -90,7 +78,12 @@ class Memory:
                 meet(value, said, gathered)
                 return
             place.hits += 1
-            _recall(given, gathered)
+            keys, intervals, further = given
+            gathered.keys += keys
+            if intervals:
+                gathered.intervals += intervals
+            if further:
+                _add(further, gathered)
 
         return recall
 
@@ -137,7 +130,9 @@ class _Place:
         self._visit(what, new)
         further = (new.members, new.codes, new.categories)
         given = new.keys, new.intervals, further if any(further) else None
-        _recall(given, gathered)
+        gathered.keys += new.keys
+        gathered.intervals += new.intervals
+        _add(further, gathered)
         self._make_room(_ENTRY + len(said) + _TERM * (len(new.keys) + len(new.intervals)))
         self.known[said] = given
         self._misses += 1
@@ -146,13 +141,8 @@ class _Place:
             self.helps = False
 
 
-def _recall(given: _Given, gathered: Gathered) -> None:
-    keys, intervals, further = given
-    gathered.keys += keys
-    if intervals:
-        gathered.intervals += intervals
-    if further:
-        members, codes, categories = further
-        gathered.members += members
-        gathered.codes += codes
-        gathered.categories += categories
+def _add(further: _Further, gathered: Gathered) -> None:
+    members, codes, categories = further
+    gathered.members += members
+    gathered.codes += codes
+    gathered.categories += categories

@@ -20,9 +20,10 @@ from dataclasses import replace
 from datetime import UTC, tzinfo
 from functools import lru_cache, partial
 from hashlib import blake2b
-from itertools import cycle, product
+from itertools import product
 from typing import Any
 
+from fhir_server.kit.remembering import remembered
 from fhir_server.search import keys
 from fhir_server.search.entries import Entries, Indexed
 from fhir_server.search.values import date, number, quantity, reference, string, token, uri
@@ -32,6 +33,8 @@ from fhir_server.search.values.parameter import Context, Parameter
 from fhir_server.search.values.prefixes import AMOUNT, compare
 from fhir_server.storage.query import AnyOf, IntervalIs, KeyIs, Test
 
+_FEW = 16
+"""Forms of a first part that is remembered."""
 Part = tuple[str, str]
 """Search type and FHIR type of one part, such as `("quantity", "Quantity")`."""
 TupleIndex = Callable[[Sequence[Any], Entries], None]
@@ -185,23 +188,48 @@ def _index_bounds(forms: Forms, others: BoundsOf, parameter: Indexed) -> TupleIn
 
 
 def _with_amounts(forms: Forms, others: quantity.Amounts | None) -> TupleIndexer | None:
+    if others is quantity.quantity_amounts:
+        return partial(_index_quantity, forms)
     return None if others is None else partial(_index_amounts, forms, others)
 
 
 def _index_amounts(forms: Forms, others: quantity.Amounts, parameter: Indexed) -> TupleIndex:
     upper = parameter.number << 32
 
-    @lru_cache(maxsize=1024)
-    def marks(firsts: tuple[Form, ...], units: tuple[int, ...]) -> tuple[int, ...]:
-        comparable = [form for form in firsts if not form.endswith(NO_VALUE)]
-        return tuple([upper | _group(form, unit) for form in comparable for unit in units])
-
     def index(parts: Sequence[Any], entries: Entries) -> None:
         amounts = others(parts[1])
         if amounts:
-            units = tuple([unit for unit, _, _ in amounts])
-            marked = zip(marks(tuple(forms(parts[0])), units), cycle(amounts), strict=False)
-            entries.intervals += [(mark, low, high) for mark, (_, low, high) in marked]
+            entries.intervals += [
+                (upper | _group(form, unit), low, high)
+                for form in _comparable(forms, parts[0])
+                for unit, low, high in amounts
+            ]
+
+    return index
+
+
+def _index_quantity(forms: Forms, parameter: Indexed) -> TupleIndex:
+    """As `_index_amounts`, but that the marks of a unit under a first part are remembered."""
+    upper = parameter.number << 32
+
+    def marking(
+        firsts: tuple[Form, ...], system: object, code: object, unit: object
+    ) -> quantity.Marking:
+        written, how, converted = quantity.marking(system, code, unit)
+        comparable = [form for form in firsts if not form.endswith(NO_VALUE)]
+        return quantity.Marking(
+            tuple(upper | _group(form, unit) for form in comparable for unit in written),
+            how,
+            tuple(upper | _group(form, unit) for form in comparable for unit in converted),
+        )
+
+    kept = remembered(1024)(marking)
+
+    def index(parts: Sequence[Any], entries: Entries) -> None:
+        if type(parts[1]) is dict:
+            firsts = tuple(forms(parts[0]))
+            mark = partial(kept if len(firsts) <= _FEW else marking, firsts)
+            entries.intervals += quantity.amounts_in(quantity.marking_of(parts[1], mark), parts[1])
 
     return index
 

@@ -14,7 +14,7 @@ Values are points as numbers are (`number.py`), ranges where a comparator or a R
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from fhir_server.fhir.quantity import CURRENCIES, UCUM, Conversion, conversion
 from fhir_server.kit.remembering import remembered
@@ -103,9 +103,6 @@ def _unit(system: object, code: object, unit: object) -> _Unit:
     return _Unit(tuple(written), how, canonical)
 
 
-_NO_UNIT = _Unit((ANY_UNIT,), None, ANY_UNIT)
-
-
 def _coded(system: str, code: str) -> tuple[Conversion | None, int]:
     how = conversion(code) if system == UCUM else None
     return how, keys.group_number(f"{system}|{code if how is None else how.unit}")
@@ -128,53 +125,70 @@ _RANGE_OF: Mapping[str, Callable[[float], Bounds]] = {
 """What a quantity with a comparator may really be."""
 
 
-def _quantity(quantity: Any) -> Sequence[Amount]:
+class Marking(NamedTuple):
+    """What marks the amounts of all quantities in one unit."""
+
+    written: tuple[int, ...]
+    """Marks of the value as it is written."""
+    conversion: Conversion | None
+    converted: tuple[int, ...]
+    """Marks of the value in the canonical unit, if it can be converted."""
+
+
+def marking_of(
+    quantity: Mapping[str, Any], mark: Callable[[object, object, object], Marking]
+) -> Marking:
+    """What `mark` makes of the system, code and unit of a quantity, all texts if there are any."""
+    said = quantity.get
+    try:
+        return mark(said("system"), said("code"), said("unit"))
+    except TypeError:  # an object where a text belongs
+        return mark(None, None, None)
+
+
+@remembered(2048)
+def marking(system: object, code: object, unit: object) -> Marking:
+    """Each group for itself."""
+    written, how, canonical = _unit(system, code, unit)
+    return Marking(written, how, (canonical,))
+
+
+def amounts_in(marking: Marking, quantity: Mapping[str, Any]) -> list[Amount]:
+    """The amounts of a quantity in the unit of the marking; none without a value."""
+    value, comparator = quantity.get("value"), quantity.get("comparator")
+    if not is_number(value):
+        return []
+    written, how, converted = marking
+    low = high = as_float(value)
+    range_of = _RANGE_OF.get(comparator) if type(comparator) is str else None
+    if range_of is not None:
+        low, high = range_of(low)
+    amounts = [(mark, low, high) for mark in written]
+    if how is not None:
+        low = high = as_float(how.convert(Decimal(value)))
+        if range_of is not None:
+            low, high = range_of(low)
+        amounts += [(mark, low, high) for mark in converted]
+    return amounts
+
+
+def quantity_amounts(quantity: Any) -> Sequence[Amount]:
+    """The amounts of a Quantity by the groups of its unit."""
     if type(quantity) is not dict:
         return ()
-    said = quantity.get
-    value = said("value")
-    if not is_number(value):
-        return ()
-    written = value, said("comparator"), said("system"), said("code"), said("unit")
-    try:
-        return _kept_amounts(*written)
-    except TypeError:  # an object where a text belongs
-        return _amounts(*written)
-
-
-def _amounts(
-    value: Decimal | int, comparator: object, system: object, code: object, stated: object
-) -> tuple[Amount, ...]:
-    try:
-        unit = _unit(system, code, stated)
-    except TypeError:
-        unit = _NO_UNIT
-    written, how, canonical = unit
-    point = as_float(value)
-    amounts = [(group, point, point) for group in written]
-    if how is not None:
-        converted = as_float(how.convert(Decimal(value)))
-        amounts.append((canonical, converted, converted))
-    if type(comparator) is str and comparator in _RANGE_OF:
-        range_of = _RANGE_OF[comparator]
-        return tuple([(group, *range_of(point)) for group, point, _ in amounts])
-    return tuple(amounts)
-
-
-_kept_amounts: Final = remembered(4096)(_amounts)
-"""One quantity is asked for by several parameters, each alone and with its code."""
+    return amounts_in(marking_of(quantity, marking), quantity)
 
 
 def _money(money: Any) -> Sequence[Amount]:
     if type(money) is not dict:
         return ()
-    return _quantity({**money, "system": CURRENCIES, "code": money.get("currency")})
+    return quantity_amounts({**money, "system": CURRENCIES, "code": money.get("currency")})
 
 
 def _range(range_: Any) -> Sequence[Amount]:
     if type(range_) is not dict:
         return ()
-    low, high = _quantity(range_.get("low")), _quantity(range_.get("high"))
+    low, high = quantity_amounts(range_.get("low")), quantity_amounts(range_.get("high"))
     if not high:
         return [(group, first, UNBOUNDED) for group, first, _ in low]
     if not low:
@@ -218,13 +232,30 @@ def _samples(sampled: dict[str, Any]) -> Sequence[Decimal]:
 AMOUNTS: Mapping[str, Amounts] = {
     **dict.fromkeys(
         ("Quantity", "SimpleQuantity", "Age", "Count", "Distance", "Duration", "MoneyQuantity"),
-        _quantity,
+        quantity_amounts,
     ),
     "Money": _money,
     "Range": _range,
     "SampledData": _sampled,
 }
 """Amounts by FHIR type; none for what has no value."""
+
+
+def _index_quantity(parameter: Indexed) -> Index:
+    """As any other, but that the marks of a unit are remembered."""
+    upper = parameter.number << 32
+
+    @remembered(1024)
+    def marked_by(system: object, code: object, unit: object) -> Marking:
+        written, how, converted = marking(system, code, unit)
+        marked = tuple(upper | group for group in written)
+        return Marking(marked, how, tuple(upper | group for group in converted))
+
+    def index(quantity: Any, entries: Entries) -> None:
+        if type(quantity) is dict:
+            entries.intervals += amounts_in(marking_of(quantity, marked_by), quantity)
+
+    return index
 
 
 def _index(amounts: Amounts, parameter: Indexed) -> Index:
@@ -237,5 +268,6 @@ def _index(amounts: Amounts, parameter: Indexed) -> Index:
 
 
 INDEXERS: Mapping[str, Indexer] = {
-    type_: partial(_index, amounts) for type_, amounts in AMOUNTS.items()
+    type_: _index_quantity if amounts is quantity_amounts else partial(_index, amounts)
+    for type_, amounts in AMOUNTS.items()
 }
