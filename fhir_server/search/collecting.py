@@ -19,11 +19,12 @@ from fhir_server.search.conditions import Decide, Reach, decider, reacher
 from fhir_server.search.entries import Index, Indexed, Indexer
 from fhir_server.search.extracting import Find
 from fhir_server.search.gathering import Collect, Gathered
+from fhir_server.search.measuring import Marks
 from fhir_server.search.paths import Member, Part, Path, Truth, Tuple
 from fhir_server.search.remembering import Memory
 from fhir_server.search.rewriting import Compiled
 from fhir_server.search.schemes import PATIENT, Scheme, names_group
-from fhir_server.search.values import composite
+from fhir_server.search.values import composite, quantity
 from fhir_server.search.values.table import indexers
 from fhir_server.storage.versions import Key
 
@@ -64,14 +65,15 @@ class Collectors:
                 case Path(steps, type_):
                     indexer = self._indexer(compiled.type, type_)
                     if indexer is not None:
-                        yield Find(steps, indexer(marked), coded=type_ in _CODED)
+                        yield self._find(compiled.type, found, indexer(marked), marked)
                 case Truth(condition):
                     index = self._indexers["token"]["boolean"](marked)
                     yield Find((), _truth(decider(condition), index))
                 case Tuple(base, parts):
                     combined = list(self._combinations(parts, marked))
                     if combined:
-                        yield _find_together(base, parts, _together(parts, combined))
+                        marks = self._marks(parts, marked)
+                        yield _find_together(base, parts, _together(parts, combined), marks)
 
     def of_members(self, scheme: Scheme) -> Iterator[Find]:
         """What tells the patients in whose compartments a resource is."""
@@ -80,6 +82,40 @@ class Collectors:
             yield Find(path.steps, member)
         if scheme.terms.type == PATIENT:
             yield Find((), _own_member)
+
+    def _find(self, search_type: str, path: Path, index: Collect, marked: Indexed) -> Find:
+        """What looks at one element; a quantity is looked at from where its number can be left out."""
+        last = path.steps[-1] if path.steps else None
+        kind = self._nearest("quantity", path.type)
+        amounts = quantity.AMOUNTS.get(kind)
+        if (
+            search_type != "quantity"
+            or amounts is not quantity.quantity_amounts
+            or not isinstance(last, Member)
+        ):
+            return Find(path.steps, index, coded=path.type in _CODED)
+        marks = quantity.marks_of(marked)
+        return Find(
+            path.steps[:-1],
+            _of_member(last.key, index),
+            needs=(last.key,),
+            looks_at=(last.key,),
+            marks=lambda values: marks(values[-1]),
+        )
+
+    def _marks(self, parts: Sequence[Part], marked: Indexed) -> Marks | None:
+        """What marks the quantity of a composite, if that is all there is to it."""
+        simple = all(
+            not part.from_root
+            and len(part.paths) == 1
+            and len(part.paths[0].steps) == 1
+            and isinstance(part.paths[0].steps[0], Member)
+            for part in parts
+        )
+        if not simple:
+            return None
+        kinds = [(part.type, self._nearest(part.type, part.paths[0].type)) for part in parts]
+        return composite.marks_of(kinds, marked, self._base_url)
 
     def _indexer(self, search_type: str, type_: str) -> Indexer | None:
         known = self._indexers.get(search_type, {})
@@ -149,7 +185,9 @@ def _pair(first: Reach, second: Reach, index: Collect) -> Collect:
     return collect
 
 
-def _find_together(base: Path, parts: Sequence[Part], collect: Collect) -> Find:
+def _find_together(
+    base: Path, parts: Sequence[Part], collect: Collect, marks: Marks | None
+) -> Find:
     looks_at = [_first_members(part) for part in parts]
     return Find(
         base.steps,
@@ -158,6 +196,7 @@ def _find_together(base: Path, parts: Sequence[Part], collect: Collect) -> Find:
         looks_at=tuple(dict.fromkeys(key for keys in looks_at for key in keys)),
         of_root=any(part.from_root or not keys for part, keys in zip(parts, looks_at, strict=True)),
         coded=all(path.type in _CODED for part in parts for path in part.paths),
+        marks=marks,
     )
 
 
@@ -167,6 +206,15 @@ def _first_members(part: Part) -> tuple[str, ...]:
     if part.from_root or not all(isinstance(first, Member) for first in firsts):
         return ()
     return tuple({first.key: None for first in firsts if isinstance(first, Member)})
+
+
+def _of_member(key: str, index: Collect) -> Collect:
+    def collect(element: Any, gathered: Gathered) -> None:
+        value = element[key]
+        for each in value if type(value) is list else (value,):
+            index(each, gathered)
+
+    return collect
 
 
 def _truth(decide: Decide, index: Index) -> Collect:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from fhir_server.search.conditions import decider
 from fhir_server.search.gathering import Collect, Gathered, Visit
+from fhir_server.search.measuring import Marks, measured
 from fhir_server.search.paths import Condition, Member, Nth, Only, Step
 from fhir_server.search.remembering import Memory
 
@@ -39,6 +40,8 @@ class Find:
     """Whether what is collected also depends on the resource around the element."""
     coded: bool = False
     """Whether it is about codes and concepts, which many resources have in common."""
+    marks: Marks | None = None
+    """Of a quantity: what marks it, by the values of what it looks at."""
 
 
 def extractor(finds: Iterable[Find], memory: Memory | None = None) -> Visit:
@@ -93,6 +96,10 @@ class _Walk:
 
     def __init__(self, memory: Memory | None) -> None:
         self._memory = memory
+
+    @property
+    def remembers(self) -> bool:
+        return self._memory is not None
 
     def item(self, node: _Node) -> Visit:
         """What is done with one element, itself not an array."""
@@ -156,6 +163,12 @@ class _Shapes:
             joint = [find for find in joint if find not in within]
             left = [key for key in left if key not in coded]
             yield self._several(coded, coded, within)
+        for quantity in dict.fromkeys(find.looks_at[-1] for find in joint if find.marks):
+            finds = [find for find in joint if find.marks and find.looks_at[-1] == quantity]
+            joint = [find for find in joint if find not in finds]
+            whole = [find for find in finds if set(find.looks_at) <= set(shape)]
+            if whole:
+                yield self._measured(whole)
         for needs in dict.fromkeys(find.needs for find in joint if not find.of_root):
             finds = [find for find in joint if find.needs == needs and not find.of_root]
             asked = dict.fromkeys(key for find in finds for key in find.looks_at)
@@ -192,11 +205,29 @@ class _Shapes:
 
         return _taker(names), self._kept((*names, "", *visited), make)
 
+    def _measured(self, finds: list[Find]) -> _Step:
+        """What is done with one quantity, for all who look at it."""
+        asked = dict.fromkeys(key for find in finds for key in find.looks_at[:-1])
+        names = [*asked, finds[0].looks_at[-1]]
+
+        def make() -> Visit:
+            marks = [_of_some(find.marks, names, find.looks_at) for find in finds if find.marks]
+            otherwise = _together(names, (), tuple(find.collect for find in finds))
+            return measured(marks, otherwise, remembers=self._walk.remembers)
+
+        return _taker(names), self._kept((*names, "\0"), make)
+
     def _kept(self, names: tuple[str, ...], make: Callable[[], Visit]) -> Visit:
         visit = self._made.get(names)
         if visit is None:
             visit = self._made[names] = make()
         return visit
+
+
+def _of_some(marks: Marks, names: Sequence[str], looks_at: Sequence[str]) -> Marks:
+    """The same of the values of more members than it looks at."""
+    places = [names.index(key) for key in looks_at]
+    return lambda values: marks([values[place] for place in places])
 
 
 def _taker(names: Sequence[str]) -> Callable[[dict[str, Any]], Any]:
@@ -229,7 +260,7 @@ def _objects(shapes: _Shapes) -> Visit:
 
 def _together(names: Sequence[str], visits: tuple[Visit, ...], joint: tuple[Collect, ...]) -> Visit:
     def visit_together(values: tuple[Any, ...], gathered: Gathered) -> None:
-        for value, visit in zip(values, visits, strict=True):
+        for value, visit in zip(values, visits, strict=False):
             visit(value, gathered)
         if joint:
             element = dict(zip(names, values, strict=True))

@@ -51,20 +51,24 @@ class Memory:
         recall = self.of(visit)
 
         def recall_each(value: Any, gathered: Gathered) -> None:
-            if type(value) is list:
-                for item in value:
-                    recall(item, gathered)
-            else:
-                recall(value, gathered)
+            for item in value:
+                recall(item, gathered)
 
-        return recall_each
+        return self._of(visit, recall_each)
 
     def of(self, visit: Visit) -> Visit:
         """The same, looked up where it is known."""
+        return self._of(visit, None)
+
+    def _of(self, visit: Visit, each: Visit | None) -> Visit:
+        """Arrays go to `each`, if there is one."""
         place = self._place(visit)
         known, meet = place.known.get, place.meet
 
         def recall(value: Any, gathered: Gathered) -> None:
+            if each is not None and type(value) is list:
+                each(value, gathered)
+                return
             if not place.helps:
                 visit(value, gathered)
                 return
@@ -143,6 +147,9 @@ class _Place:
 
 def _add(further: _Further, gathered: Gathered) -> None:
     members, codes, categories = further
-    gathered.members += members
-    gathered.codes += codes
-    gathered.categories += categories
+    if members:
+        gathered.members += members
+    if codes:
+        gathered.codes += codes
+    if categories:
+        gathered.categories += categories

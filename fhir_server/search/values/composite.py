@@ -23,7 +23,6 @@ from hashlib import blake2b
 from itertools import product
 from typing import Any
 
-from fhir_server.kit.remembering import remembered
 from fhir_server.search import keys
 from fhir_server.search.entries import Entries, Indexed
 from fhir_server.search.values import date, number, quantity, reference, string, token, uri
@@ -33,8 +32,6 @@ from fhir_server.search.values.parameter import Context, Parameter
 from fhir_server.search.values.prefixes import AMOUNT, compare
 from fhir_server.storage.query import AnyOf, IntervalIs, KeyIs, Test
 
-_FEW = 16
-"""Forms of a first part that is remembered."""
 Part = tuple[str, str]
 """Search type and FHIR type of one part, such as `("quantity", "Quantity")`."""
 TupleIndex = Callable[[Sequence[Any], Entries], None]
@@ -62,6 +59,27 @@ def indexer(parts: Sequence[Part], zone: tzinfo = UTC, base_url: str = "") -> Tu
         case [second]:
             return _with_forms(forms, _forms(*second, base_url))
     return None
+
+
+def marks_of(
+    parts: Sequence[Part], parameter: Indexed, base_url: str
+) -> Callable[[Sequence[Any]], quantity.Marking] | None:
+    """What marks a quantity under a first part, if the parts are these; takes their elements."""
+    if len(parts) != 2 or quantity.AMOUNTS.get(parts[1][1]) is not quantity.quantity_amounts:
+        return None
+    upper, forms = parameter.number << 32, _forms(*parts[0], base_url)
+    if forms is None or parts[1][0] != "quantity":
+        return None
+
+    def marks(elements: Sequence[Any]) -> quantity.Marking:
+        firsts = elements[0] if type(elements[0]) is list else elements[:1]
+        comparable = [form for first in firsts for form in _comparable(forms, first)]
+        return quantity.marked(
+            quantity.marking_of(elements[1]),
+            lambda unit: [upper | _group(form, unit) for form in comparable],
+        )
+
+    return marks
 
 
 def test(parameter: Parameter, value: str, context: Context) -> Test:
@@ -188,8 +206,6 @@ def _index_bounds(forms: Forms, others: BoundsOf, parameter: Indexed) -> TupleIn
 
 
 def _with_amounts(forms: Forms, others: quantity.Amounts | None) -> TupleIndexer | None:
-    if others is quantity.quantity_amounts:
-        return partial(_index_quantity, forms)
     return None if others is None else partial(_index_amounts, forms, others)
 
 
@@ -204,32 +220,6 @@ def _index_amounts(forms: Forms, others: quantity.Amounts, parameter: Indexed) -
                 for form in _comparable(forms, parts[0])
                 for unit, low, high in amounts
             ]
-
-    return index
-
-
-def _index_quantity(forms: Forms, parameter: Indexed) -> TupleIndex:
-    """As `_index_amounts`, but that the marks of a unit under a first part are remembered."""
-    upper = parameter.number << 32
-
-    def marking(
-        firsts: tuple[Form, ...], system: object, code: object, unit: object
-    ) -> quantity.Marking:
-        written, how, converted = quantity.marking(system, code, unit)
-        comparable = [form for form in firsts if not form.endswith(NO_VALUE)]
-        return quantity.Marking(
-            tuple(upper | _group(form, unit) for form in comparable for unit in written),
-            how,
-            tuple(upper | _group(form, unit) for form in comparable for unit in converted),
-        )
-
-    kept = remembered(1024)(marking)
-
-    def index(parts: Sequence[Any], entries: Entries) -> None:
-        if type(parts[1]) is dict:
-            firsts = tuple(forms(parts[0]))
-            mark = partial(kept if len(firsts) <= _FEW else marking, firsts)
-            entries.intervals += quantity.amounts_in(quantity.marking_of(parts[1], mark), parts[1])
 
     return index
 

@@ -135,22 +135,32 @@ class Marking(NamedTuple):
     """Marks of the value in the canonical unit, if it can be converted."""
 
 
-def marking_of(
-    quantity: Mapping[str, Any], mark: Callable[[object, object, object], Marking]
-) -> Marking:
-    """What `mark` makes of the system, code and unit of a quantity, all texts if there are any."""
+def marking_of(quantity: Any) -> Marking:
+    """Each group of its unit for itself."""
     said = quantity.get
     try:
-        return mark(said("system"), said("code"), said("unit"))
+        written, how, canonical = _unit(said("system"), said("code"), said("unit"))
     except TypeError:  # an object where a text belongs
-        return mark(None, None, None)
-
-
-@remembered(2048)
-def marking(system: object, code: object, unit: object) -> Marking:
-    """Each group for itself."""
-    written, how, canonical = _unit(system, code, unit)
+        return _NO_UNIT
     return Marking(written, how, (canonical,))
+
+
+_NO_UNIT = Marking((ANY_UNIT,), None, ())
+
+
+def marked(marking: Marking, mark: Callable[[int], Sequence[int]]) -> Marking:
+    """The same with marks for each group."""
+    return Marking(
+        tuple(each for group in marking.written for each in mark(group)),
+        marking.conversion,
+        tuple(each for group in marking.converted for each in mark(group)),
+    )
+
+
+def marks_of(parameter: Indexed) -> Callable[[Any], Marking]:
+    """What marks a quantity, an object, as found by the parameter."""
+    upper = parameter.number << 32
+    return lambda quantity: marked(marking_of(quantity), lambda group: (upper | group,))
 
 
 def amounts_in(marking: Marking, quantity: Mapping[str, Any]) -> list[Amount]:
@@ -176,7 +186,7 @@ def quantity_amounts(quantity: Any) -> Sequence[Amount]:
     """The amounts of a Quantity by the groups of its unit."""
     if type(quantity) is not dict:
         return ()
-    return amounts_in(marking_of(quantity, marking), quantity)
+    return amounts_in(marking_of(quantity), quantity)
 
 
 def _money(money: Any) -> Sequence[Amount]:
@@ -241,23 +251,6 @@ AMOUNTS: Mapping[str, Amounts] = {
 """Amounts by FHIR type; none for what has no value."""
 
 
-def _index_quantity(parameter: Indexed) -> Index:
-    """As any other, but that the marks of a unit are remembered."""
-    upper = parameter.number << 32
-
-    @remembered(1024)
-    def marked_by(system: object, code: object, unit: object) -> Marking:
-        written, how, converted = marking(system, code, unit)
-        marked = tuple(upper | group for group in written)
-        return Marking(marked, how, tuple(upper | group for group in converted))
-
-    def index(quantity: Any, entries: Entries) -> None:
-        if type(quantity) is dict:
-            entries.intervals += amounts_in(marking_of(quantity, marked_by), quantity)
-
-    return index
-
-
 def _index(amounts: Amounts, parameter: Indexed) -> Index:
     key = parameter.number << 32
 
@@ -268,6 +261,5 @@ def _index(amounts: Amounts, parameter: Indexed) -> Index:
 
 
 INDEXERS: Mapping[str, Indexer] = {
-    type_: _index_quantity if amounts is quantity_amounts else partial(_index, amounts)
-    for type_, amounts in AMOUNTS.items()
+    type_: partial(_index, amounts) for type_, amounts in AMOUNTS.items()
 }
