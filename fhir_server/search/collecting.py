@@ -62,7 +62,7 @@ class Collectors:
         """What a parameter has the walk do; nothing for types that cannot be indexed."""
         for found in compiled.found:
             match found:
-                case Path(steps, type_):
+                case Path(type=type_):
                     indexer = self._indexer(compiled.type, type_)
                     if indexer is not None:
                         yield self._find(compiled.type, found, indexer(marked), marked)

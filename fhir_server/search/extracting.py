@@ -153,33 +153,48 @@ class _Shapes:
             self.known[shape] = steps
         return steps
 
-    def _steps(self, shape: tuple[str, ...]) -> Iterator[_Step]:
+    def _steps(self, shape: tuple[str, ...]) -> list[_Step]:
         members = self._node.members
-        left = [key for key in shape if key in members]
+        alone = dict.fromkeys(key for key in shape if key in members)
         joint = [find for find in self._node.joint if not set(find.needs).isdisjoint(shape)]
-        coded = [key for key in left if members[key].coded and members[key].whole]
+        steps = [
+            *self._coded(alone, joint),
+            *self._quantities(shape, joint),
+            *self._others(shape, alone, joint),
+        ]
+        return [*((itemgetter(key), self._one(key)) for key in alone), *steps]
+
+    def _coded(self, alone: dict[str, None], joint: list[Find]) -> Iterator[_Step]:
+        """One step for what is coded, and what depends on that only; it is taken out of both."""
+        members = self._node.members
+        coded = [key for key in alone if members[key].coded and members[key].whole]
         if len(coded) > 1:
-            within = [find for find in joint if find.coded and set(find.looks_at) <= {*coded}]
-            joint = [find for find in joint if find not in within]
-            left = [key for key in left if key not in coded]
+            within = _taken(joint, lambda find: find.coded and set(find.looks_at) <= {*coded})
+            for key in coded:
+                del alone[key]
             yield self._several(coded, coded, within)
+
+    def _quantities(self, shape: tuple[str, ...], joint: list[Find]) -> Iterator[_Step]:
+        """One step for each quantity, and all that depends on it; it is taken out."""
         for quantity in dict.fromkeys(find.looks_at[-1] for find in joint if find.marks):
-            finds = [find for find in joint if find.marks and find.looks_at[-1] == quantity]
-            joint = [find for find in joint if find not in finds]
+            finds = _taken(joint, lambda find: find.marks and find.looks_at[-1] == quantity)
             whole = [find for find in finds if set(find.looks_at) <= set(shape)]
             if whole:
                 yield self._measured(whole)
-        for needs in dict.fromkeys(find.needs for find in joint if not find.of_root):
-            finds = [find for find in joint if find.needs == needs and not find.of_root]
+
+    def _others(
+        self, shape: tuple[str, ...], alone: dict[str, None], joint: list[Find]
+    ) -> Iterator[_Step]:
+        """Steps for what else depends on several members, and for those members."""
+        for find in _taken(joint, lambda find: find.of_root):
+            yield _itself, find.collect
+        for needs in dict.fromkeys(find.needs for find in joint):
+            finds = [find for find in joint if find.needs == needs]
             asked = dict.fromkeys(key for find in finds for key in find.looks_at)
-            visited = [key for key in needs if key in left]
-            left = [key for key in left if key not in visited]
+            visited = [key for key in needs if key in alone]
+            for key in visited:
+                del alone[key]
             yield self._several([key for key in asked if key in shape], visited, finds)
-        for find in joint:
-            if find.of_root:
-                yield _itself, find.collect
-        for key in left:
-            yield itemgetter(key), self._one(key)
 
     def _one(self, key: str) -> Visit:
         """What is done with the value of one member."""
@@ -222,6 +237,13 @@ class _Shapes:
         if visit is None:
             visit = self._made[names] = make()
         return visit
+
+
+def _taken(finds: list[Find], which: Callable[[Find], object]) -> list[Find]:
+    """Takes some out of `finds`."""
+    taken = [find for find in finds if which(find)]
+    finds[:] = [find for find in finds if find not in taken]
+    return taken
 
 
 def _of_some(marks: Marks, names: Sequence[str], looks_at: Sequence[str]) -> Marks:

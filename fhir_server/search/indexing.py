@@ -75,7 +75,8 @@ class Indexer:
 
         Malformed parts give no terms and never raise; a type that does not exist is a KeyError.
         """
-        index = self._index(resource["resourceType"])
+        type_ = resource["resourceType"]
+        index = self._types.get(type_) or self._index(type_)
         gathered = _gathered(resource, index)
         if "contained" in resource:
             add_contained(resource["contained"], self._known, self._add_in_slot, gathered)

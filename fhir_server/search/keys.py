@@ -71,7 +71,7 @@ def group_number(name: str) -> int:
 
 def value(text: str) -> bytes:
     """Eight bytes for a value within its group."""
-    return _hash(text, VALUE_BYTES)
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=VALUE_BYTES).digest()
 
 
 def key(prefix: bytes, group_: bytes, value_: bytes) -> bytes:
