@@ -17,7 +17,7 @@ from fhir_server.fhir.reference import Local, parse
 from fhir_server.kit.remembering import remembered
 from fhir_server.search.conditions import Decide, Reach, decider, reacher
 from fhir_server.search.entries import Index, Indexed, Indexer
-from fhir_server.search.extracting import Find
+from fhir_server.search.extracting import Find, Shared
 from fhir_server.search.gathering import Collect, Gathered
 from fhir_server.search.measuring import Marks
 from fhir_server.search.paths import Member, Part, Path, Truth, Tuple
@@ -30,6 +30,8 @@ from fhir_server.storage.versions import Key
 
 _CODED: Final = frozenset({"code", "Coding", "CodeableConcept", "boolean", "canonical"})
 """Types of what is said again and again."""
+_TIMES: Final = frozenset({"dateTime", "instant", "Period"})
+_OCCASIONS: Final = frozenset({"Patient", "Encounter"})
 _PATIENTS_REMEMBERED: Final = 1024
 _CONCEPTS_REMEMBERED: Final = 1024
 _FEW: Final = 32
@@ -79,12 +81,12 @@ class Collectors:
         """What tells the patients in whose compartments a resource is."""
         member = _member(self._base_url)
         for path in scheme.members:
-            yield Find(path.steps, member)
+            yield Find(path.steps, member, shared=_shared(path))
         if scheme.terms.type == PATIENT:
             yield Find((), _own_member)
 
     def _find(self, search_type: str, path: Path, index: Collect, marked: Indexed) -> Find:
-        """What looks at one element; a quantity is looked at from where its number can be left out."""
+        """What looks at one element; at a quantity from around it, its number apart."""
         last = path.steps[-1] if path.steps else None
         kind = self._nearest("quantity", path.type)
         amounts = quantity.AMOUNTS.get(kind)
@@ -93,7 +95,7 @@ class Collectors:
             or amounts is not quantity.quantity_amounts
             or not isinstance(last, Member)
         ):
-            return Find(path.steps, index, coded=path.type in _CODED)
+            return Find(path.steps, index, shared=_shared(path))
         marks = quantity.marks_of(marked)
         return Find(
             path.steps[:-1],
@@ -185,6 +187,13 @@ def _pair(first: Reach, second: Reach, index: Collect) -> Collect:
     return collect
 
 
+def _shared(path: Path) -> Shared | None:
+    if path.type in _CODED:
+        return Shared.CODES
+    occasion = path.type in _TIMES or not _OCCASIONS.isdisjoint(path.targets)
+    return Shared.OCCASION if occasion else None
+
+
 def _find_together(
     base: Path, parts: Sequence[Part], collect: Collect, marks: Marks | None
 ) -> Find:
@@ -195,7 +204,9 @@ def _find_together(
         needs=looks_at[-1],
         looks_at=tuple(dict.fromkeys(key for keys in looks_at for key in keys)),
         of_root=any(part.from_root or not keys for part, keys in zip(parts, looks_at, strict=True)),
-        coded=all(path.type in _CODED for part in parts for path in part.paths),
+        shared=Shared.CODES
+        if all(path.type in _CODED for part in parts for path in part.paths)
+        else None,
         marks=marks,
     )
 

@@ -11,6 +11,7 @@ members that objects are met with. What elements give is remembered by what they
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from operator import itemgetter
 from typing import Any, Final
 
@@ -26,6 +27,15 @@ _LONGEST_SHAPE: Final = 2000
 """Characters of all names in one that is kept."""
 
 
+class Shared(Enum):
+    """What many resources have in common, and is looked up together."""
+
+    CODES = auto()
+    """What is said in codes and concepts."""
+    OCCASION = auto()
+    """Whom it is about, in which encounter, when."""
+
+
 @dataclass(frozen=True, slots=True)
 class Find:
     """At the end of these steps, collect what the element gives to some parameter."""
@@ -38,8 +48,8 @@ class Find:
     """All members that what is collected depends on, where some are needed."""
     of_root: bool = False
     """Whether what is collected also depends on the resource around the element."""
-    coded: bool = False
-    """Whether it is about codes and concepts, which many resources have in common."""
+    shared: Shared | None = None
+    """What it is about, if that is something that many resources have in common."""
     marks: Marks | None = None
     """Of a quantity: what marks it, by the values of what it looks at."""
 
@@ -52,7 +62,7 @@ def extractor(finds: Iterable[Find], memory: Memory | None = None) -> Visit:
         for step in find.steps:
             node = node.after(step)
             node.of_root |= find.of_root
-            node.coded &= find.coded
+            node.shared.add(find.shared)
         if find.needs:
             node.joint.append(find)
         else:
@@ -73,8 +83,8 @@ class _Node:
     """Applies to the array this element is an item of."""
     of_root: bool = False
     """Whether something at it or below it also depends on the resource."""
-    coded: bool = True
-    """Whether all at it and below it is about codes."""
+    shared: set[Shared | None] = field(default_factory=set)
+    """What all at it and below it is about."""
 
     def after(self, step: Step) -> "_Node":
         match step:
@@ -158,26 +168,28 @@ class _Shapes:
         alone = dict.fromkeys(key for key in shape if key in members)
         joint = [find for find in self._node.joint if not set(find.needs).isdisjoint(shape)]
         steps = [
-            *self._coded(alone, joint),
+            *(step for shared in Shared for step in self._shared(shared, alone, joint)),
             *self._quantities(shape, joint),
             *self._others(shape, alone, joint),
         ]
         return [*((itemgetter(key), self._one(key)) for key in alone), *steps]
 
-    def _coded(self, alone: dict[str, None], joint: list[Find]) -> Iterator[_Step]:
-        """One step for what is coded, and what depends on that only; it is taken out of both."""
+    def _shared(self, shared: Shared, alone: dict[str, None], joint: list[Find]) -> Iterator[_Step]:
+        """One step for what is shared, and what depends on that only; it is taken out of both."""
         members = self._node.members
-        coded = [key for key in alone if members[key].coded and members[key].whole]
-        if len(coded) > 1:
-            within = _taken(joint, lambda find: find.coded and set(find.looks_at) <= {*coded})
-            for key in coded:
+        names = [key for key in alone if members[key].shared == {shared} and members[key].whole]
+        if len(names) > 1:
+            within = _taken(
+                joint, lambda find: find.shared is shared and set(find.looks_at) <= {*names}
+            )
+            for key in names:
                 del alone[key]
-            yield self._several(coded, coded, within)
+            yield self._several(names, names, within)
 
     def _quantities(self, shape: tuple[str, ...], joint: list[Find]) -> Iterator[_Step]:
         """One step for each quantity, and all that depends on it; it is taken out."""
         for quantity in dict.fromkeys(find.looks_at[-1] for find in joint if find.marks):
-            finds = _taken(joint, lambda find: find.marks and find.looks_at[-1] == quantity)
+            finds = _taken(joint, lambda each: each.marks and each.looks_at[-1] == quantity)  # noqa: B023 -- called at once
             whole = [find for find in finds if set(find.looks_at) <= set(shape)]
             if whole:
                 yield self._measured(whole)

@@ -87,7 +87,13 @@ class Memory:
             if intervals:
                 gathered.intervals += intervals
             if further:
-                _add(further, gathered)
+                members, codes, categories = further
+                if members:
+                    gathered.members += members
+                if codes:
+                    gathered.codes += codes
+                if categories:
+                    gathered.categories += categories
 
         return recall
 
@@ -132,24 +138,16 @@ class _Place:
             return
         new = Gathered(resource=gathered.resource)
         self._visit(what, new)
-        further = (new.members, new.codes, new.categories)
-        given = new.keys, new.intervals, further if any(further) else None
-        gathered.keys += new.keys
+        keys = new.keys if len(set(new.keys)) == len(new.keys) else list(dict.fromkeys(new.keys))
+        gathered.keys += keys
         gathered.intervals += new.intervals
-        _add(further, gathered)
-        self._make_room(_ENTRY + len(said) + _TERM * (len(new.keys) + len(new.intervals)))
-        self.known[said] = given
+        gathered.members += new.members
+        gathered.codes += new.codes
+        gathered.categories += new.categories
+        further = (new.members, new.codes, new.categories)
+        self._make_room(_ENTRY + len(said) + _TERM * (len(keys) + len(new.intervals)))
+        self.known[said] = keys, new.intervals, further if any(further) else None
         self._misses += 1
         if self._misses > _LITTLE and self._misses > 2 * self.hits:
             self.known.clear()
             self.helps = False
-
-
-def _add(further: _Further, gathered: Gathered) -> None:
-    members, codes, categories = further
-    if members:
-        gathered.members += members
-    if codes:
-        gathered.codes += codes
-    if categories:
-        gathered.categories += categories

@@ -39,23 +39,20 @@ class Scheme:
 
     def drivers(self, gathered: Gathered) -> tuple[Sequence[bytes], int, int]:
         """Driver terms, and the main date from its first millisecond to its last."""
-        start = end = EARLIEST
-        if self.main_date is not None:
-            start, end = self._dates(gathered, self.main_date)
+        wanted, start, end = self.main_date, EARLIEST, EARLIEST
+        if wanted is not None:
+            for key, low, high in gathered.intervals:
+                if key == wanted:
+                    start, end = max(int(low), EARLIEST + 1), int(high)
+                    break
         found = self.terms.combined(
             gathered.members,
             gathered.codes,
             gathered.categories,
-            dated=self.main_date is not None,
+            dated=wanted is not None,
             lasting=end - start >= LONG,
         )
         return found, start, end
-
-    def _dates(self, gathered: Gathered, wanted: int) -> tuple[int, int]:
-        for key, low, high in gathered.intervals:
-            if key == wanted:
-                return max(int(low), EARLIEST + 1), int(high)
-        return EARLIEST, EARLIEST
 
 
 def scheme_of(catalog: TypeCatalog, patients: CompartmentDefinition | None) -> Scheme:
