@@ -8,27 +8,34 @@ that belongs to one base element.
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
-from functools import lru_cache
 from itertools import product
 from operator import attrgetter
 from typing import Any, Final
 
 from fhir_server.definitions.elements import ElementTable
 from fhir_server.fhir.reference import Local, parse
+from fhir_server.kit.remembering import remembered
 from fhir_server.search.conditions import Decide, Reach, decider, reacher
 from fhir_server.search.entries import Index, Indexed, Indexer
-from fhir_server.search.extracting import Find
+from fhir_server.search.extracting import Find, Shared
 from fhir_server.search.gathering import Collect, Gathered
+from fhir_server.search.measuring import Marks
 from fhir_server.search.paths import Member, Part, Path, Truth, Tuple
 from fhir_server.search.remembering import Memory
 from fhir_server.search.rewriting import Compiled
 from fhir_server.search.schemes import PATIENT, Scheme, names_group
-from fhir_server.search.values import composite
+from fhir_server.search.values import composite, quantity
 from fhir_server.search.values.table import indexers
 from fhir_server.storage.versions import Key
 
+_CODED: Final = frozenset({"code", "Coding", "CodeableConcept", "boolean", "canonical"})
+"""Types of what is said again and again."""
+_TIMES: Final = frozenset({"dateTime", "instant", "Period"})
+_OCCASIONS: Final = frozenset({"Patient", "Encounter"})
 _PATIENTS_REMEMBERED: Final = 1024
 _CONCEPTS_REMEMBERED: Final = 1024
+_FEW: Final = 32
+"""Keys of a concept that is remembered."""
 
 
 def nearest(known: Collection[str], type_: str, elements: ElementTable) -> str | None:
@@ -57,27 +64,60 @@ class Collectors:
         """What a parameter has the walk do; nothing for types that cannot be indexed."""
         for found in compiled.found:
             match found:
-                case Path(steps, type_):
+                case Path(type=type_):
                     indexer = self._indexer(compiled.type, type_)
                     if indexer is not None:
-                        yield Find(steps, indexer(marked))
+                        yield self._find(compiled.type, found, indexer(marked), marked)
                 case Truth(condition):
                     index = self._indexers["token"]["boolean"](marked)
                     yield Find((), _truth(decider(condition), index))
                 case Tuple(base, parts):
                     combined = list(self._combinations(parts, marked))
                     if combined:
-                        needs = _members_needed(parts[-1])
-                        of_root = any(part.from_root for part in parts)
-                        yield Find(base.steps, _together(parts, combined), needs, of_root)
+                        marks = self._marks(parts, marked)
+                        yield _find_together(base, parts, _together(parts, combined), marks)
 
     def of_members(self, scheme: Scheme) -> Iterator[Find]:
         """What tells the patients in whose compartments a resource is."""
         member = _member(self._base_url)
         for path in scheme.members:
-            yield Find(path.steps, member)
+            yield Find(path.steps, member, shared=_shared(path))
         if scheme.terms.type == PATIENT:
             yield Find((), _own_member)
+
+    def _find(self, search_type: str, path: Path, index: Collect, marked: Indexed) -> Find:
+        """What looks at one element; at a quantity from around it, its number apart."""
+        last = path.steps[-1] if path.steps else None
+        kind = self._nearest("quantity", path.type)
+        amounts = quantity.AMOUNTS.get(kind)
+        if (
+            search_type != "quantity"
+            or amounts is not quantity.quantity_amounts
+            or not isinstance(last, Member)
+        ):
+            return Find(path.steps, index, shared=_shared(path))
+        marks = quantity.marks_of(marked)
+        return Find(
+            path.steps[:-1],
+            _of_member(last.key, index),
+            needs=(last.key,),
+            looks_at=(last.key,),
+            marks=lambda values: marks(values[-1]),
+        )
+
+    def _marks(self, parts: Sequence[Part], marked: Indexed) -> Marks | None:
+        """What marks the quantity of a composite, if that is all there is to it."""
+        simple = all(
+            not part.from_root
+            and len(part.paths) == 1
+            and len(part.paths[0].steps) == 1
+            and isinstance(part.paths[0].steps[0], Member)
+            for part in parts
+        )
+        if not simple:
+            return None
+        kinds = [(part.type, self._nearest(part.type, part.paths[0].type)) for part in parts]
+        return composite.marks_of(kinds, marked, self._base_url)
 
     def _indexer(self, search_type: str, type_: str) -> Indexer | None:
         known = self._indexers.get(search_type, {})
@@ -94,7 +134,7 @@ class Collectors:
             indexer = composite.indexer(kinds, self._zone, self._base_url)
             if indexer is not None:
                 index: Collect = indexer(marked)
-                yield _Combination(places, self._memory.of_each(index) if self._memory else index)
+                yield _Combination(places, index)
 
     def _nearest(self, search_type: str, type_: str) -> str:
         return nearest(self._indexers.get(search_type, {}), type_, self._elements) or type_
@@ -147,12 +187,45 @@ def _pair(first: Reach, second: Reach, index: Collect) -> Collect:
     return collect
 
 
-def _members_needed(part: Part) -> tuple[str, ...]:
+def _shared(path: Path) -> Shared | None:
+    if path.type in _CODED:
+        return Shared.CODES
+    occasion = path.type in _TIMES or not _OCCASIONS.isdisjoint(path.targets)
+    return Shared.OCCASION if occasion else None
+
+
+def _find_together(
+    base: Path, parts: Sequence[Part], collect: Collect, marks: Marks | None
+) -> Find:
+    looks_at = [_first_members(part) for part in parts]
+    return Find(
+        base.steps,
+        collect,
+        needs=looks_at[-1],
+        looks_at=tuple(dict.fromkeys(key for keys in looks_at for key in keys)),
+        of_root=any(part.from_root or not keys for part, keys in zip(parts, looks_at, strict=True)),
+        shared=Shared.CODES
+        if all(path.type in _CODED for part in parts for path in part.paths)
+        else None,
+        marks=marks,
+    )
+
+
+def _first_members(part: Part) -> tuple[str, ...]:
     """Members of the base element of which one is there if the part is; none if not known."""
     firsts = [path.steps[0] if path.steps else None for path in part.paths]
     if part.from_root or not all(isinstance(first, Member) for first in firsts):
         return ()
     return tuple({first.key: None for first in firsts if isinstance(first, Member)})
+
+
+def _of_member(key: str, index: Collect) -> Collect:
+    def collect(element: Any, gathered: Gathered) -> None:
+        value = element[key]
+        for each in value if type(value) is list else (value,):
+            index(each, gathered)
+
+    return collect
 
 
 def _truth(decide: Decide, index: Index) -> Collect:
@@ -165,7 +238,7 @@ def _truth(decide: Decide, index: Index) -> Collect:
 
 
 def _member(base_url: str) -> Collect:
-    @lru_cache(_PATIENTS_REMEMBERED)
+    @remembered(_PATIENTS_REMEMBERED)
     def patient(text: str) -> str | None:
         match parse(text, base_url):
             case Local(type="Patient", id=id_):
@@ -205,6 +278,9 @@ def _noting(collect: Collect, aside: Callable[[Gathered], list[Key]]) -> Collect
         before = len(gathered.keys)
         collect(value, gathered)
         new = tuple(gathered.keys[before:])
+        if len(new) > _FEW:
+            aside(gathered).extend([key for key in new if names_group(key)])
+            return
         known = named.get(new)
         if known is None:
             if len(named) >= _CONCEPTS_REMEMBERED:

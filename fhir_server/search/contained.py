@@ -31,7 +31,7 @@ from fhir_server.storage.query import (
     Test,
     UpdatedIn,
 )
-from fhir_server.storage.versions import Interval, Key
+from fhir_server.storage.versions import Key
 
 MOST_SLOTS: Final = 64
 """Contained resources of one type in one container that a search looks through."""
@@ -59,9 +59,7 @@ def adder(of: Callable[[dict[str, Any]], Entries]) -> Visit:
         own = of(resource)
         to.keys.append(there(resource["resourceType"], slot))
         to.keys += [_key(key, slot) for key in own.keys]
-        to.intervals += [
-            Interval(_interval_key(key, slot), low, high) for key, low, high in own.intervals
-        ]
+        to.intervals += [(_interval_key(key, slot), low, high) for key, low, high in own.intervals]
 
     return add
 

@@ -23,8 +23,8 @@ _ALL, _MEMBER, _SINGLE, _PAIR = b"all", b"member", b"single", b"pair"
 _PLAIN, _LONG = b"\0", b"\1"
 _REMEMBERED = 2048
 """Terms kept of each kind: a patient's records arrive together."""
-_FEW: Final = 16
-"""Patients, or keys, of a version whose terms are kept."""
+_FEW: Final = 32
+"""Patients and keys of a version whose terms are kept."""
 
 
 class DriverTerms:
@@ -37,7 +37,7 @@ class DriverTerms:
         self.member: Final = lru_cache(_REMEMBERED)(self._member)
         self.single: Final = lru_cache(_REMEMBERED)(self._single)
         self.pair: Final = lru_cache(_REMEMBERED)(self._pair)
-        self._kept_combined: Final = lru_cache(_REMEMBERED)(self._combined)
+        self._known: dict[tuple[object, ...], tuple[bytes, ...]] = {}
 
     def combined(
         self,
@@ -46,21 +46,32 @@ class DriverTerms:
         categories: Sequence[Key],
         *,
         dated: bool,
-    ) -> list[bytes]:
+        lasting: bool = False,
+    ) -> Sequence[bytes]:
         """The terms of a version: of its patients, each alone and with all keys; each term once.
 
-        A version of a type that is `dated` also has those without a patient.
+        A version of a type that is `dated` also has those without a patient; one that is
+        `lasting`, the long copies of all.
         """
-        few = len(members) <= _FEW and len(codes) + len(categories) <= _FEW
-        combine = self._kept_combined if few else self._combined
-        return list(combine(tuple(members), tuple(codes), tuple(categories), dated))
+        asked = (dated, lasting, *members, None, *codes, None, *categories)
+        found = self._known.get(asked)
+        if found is None:
+            found = self._combined(members, codes, categories, dated=dated)
+            if lasting:
+                found = (*found, *(long(term) for term in found))
+            if len(asked) <= _FEW:
+                if len(self._known) >= _REMEMBERED:
+                    self._known.clear()
+                self._known[asked] = found
+        return found
 
     def _combined(
         self,
-        members: tuple[str, ...],
-        codes: tuple[Key, ...],
-        categories: tuple[Key, ...],
-        dated: bool,  # noqa: FBT001 -- a memory of positional arguments is the faster one
+        members: Sequence[str],
+        codes: Sequence[Key],
+        categories: Sequence[Key],
+        *,
+        dated: bool,
     ) -> tuple[bytes, ...]:
         found = []
         for id_ in members:

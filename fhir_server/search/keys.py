@@ -14,6 +14,7 @@ import base64
 from functools import lru_cache
 from hashlib import blake2b
 
+from fhir_server.kit.remembering import remembered
 from fhir_server.search.entries import Indexed
 from fhir_server.storage.query import IntervalIs, KeyIn
 from fhir_server.storage.versions import KEY_BYTES
@@ -47,7 +48,7 @@ def prefix_of(text: str) -> bytes:
     return base64.urlsafe_b64decode(f"{text}==")
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def group(name: str) -> bytes:
     """Four bytes for a system, a type or a unit; never ANY."""
     digest = _hash(name, GROUP_BYTES)
@@ -70,7 +71,7 @@ def group_number(name: str) -> int:
 
 def value(text: str) -> bytes:
     """Eight bytes for a value within its group."""
-    return _hash(text, VALUE_BYTES)
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=VALUE_BYTES).digest()
 
 
 def key(prefix: bytes, group_: bytes, value_: bytes) -> bytes:

@@ -1,8 +1,11 @@
-"""Remembering: what an element gives, looked up by what it says.
+"""Remembering: what elements give, looked up by what they say.
 
 Records repeat themselves: the same codes, units, references and dates come again and again. To
 write a small element as JSON and look that up takes a fraction of the time of indexing it for
-each of its parameters. What an element gives must depend on nothing else.
+each of its parameters. What elements give must depend on nothing else.
+
+Nothing depends on what is remembered: what is not known is looked at. A place where hardly
+anything comes again is found out, and no longer remembers.
 """
 
 from collections.abc import Callable
@@ -12,21 +15,27 @@ from weakref import WeakSet
 import msgspec
 
 from fhir_server.search.gathering import Gathered, Visit
-from fhir_server.storage.versions import Interval, Key
+from fhir_server.storage.versions import Ends, Key
 
-_REMEMBERED: Final = 16_384
-"""Elements remembered by all parameters together: about as many kilobytes."""
-_LONGEST: Final = 500
+_REMEMBERED: Final = 16 * 1024 * 1024
+"""Bytes of all that is remembered together, roughly."""
+_ENTRY: Final = 400
+"""Bytes of what is known of one element, beside what it says and gives."""
+_TERM: Final = 50
+"""Bytes of one key or interval."""
+_LONGEST: Final = 1000
 """Bytes of an element that is remembered."""
 _LITTLE: Final = 100
 """Elements after which it shows whether remembering helps."""
 
 _said = msgspec.json.Encoder(decimal_format="number").encode
+_UNSAYABLE: Final = (ValueError, TypeError, RecursionError)
+"""Errors of saying what is no JSON, which no store keeps."""
 
 _Further = tuple[list[str], list[Key], list[Key]]
 """Members, codes and categories."""
-_Given = tuple[list[Key], list[Interval], _Further | None]
-"""What one element gives."""
+_Given = tuple[list[Key], list[Ends], _Further | None]
+"""What one element gives, or several together."""
 
 
 class Memory:
@@ -39,87 +48,106 @@ class Memory:
 
     def of_each(self, visit: Visit) -> Visit:
         """The same for a member's value, an array or not, whose elements `visit` knows."""
-        place = _Place(visit, self._make_room)
-        self._places.add(place)
-        return place.recall
+        recall = self.of(visit)
 
-    def _make_room(self) -> None:
-        """For one element more."""
-        if self._size >= self._most:
-            for place in self._places:
-                place.forget()
-            self._size = 0
-        self._size += 1
+        def recall_each(value: Any, gathered: Gathered) -> None:
+            for item in value:
+                recall(item, gathered)
 
+        return self._of(visit, recall_each)
 
-class _Place:
-    """One place of a walk, and what was met there."""
+    def of(self, visit: Visit) -> Visit:
+        """The same, looked up where it is known."""
+        return self._of(visit, None)
 
-    __slots__ = ("__weakref__", "_helps", "_hits", "_known", "_make_room", "_misses", "_visit")
+    def _of(self, visit: Visit, each: Visit | None) -> Visit:
+        """Arrays go to `each`, if there is one."""
+        place = self._place(visit)
+        known, meet = place.known.get, place.meet
 
-    def __init__(self, visit: Visit, make_room: Callable[[], None]) -> None:
-        self._visit = visit
-        self._make_room = make_room
-        self._known: dict[bytes | str, _Given] = {}
-        self.forget()
-
-    def forget(self) -> None:
-        self._known.clear()
-        self._hits = self._misses = 0
-        self._helps = True
-
-    def recall(self, value: Any, gathered: Gathered) -> None:
-        """Collect what each element gives; visit those that are not known."""
-        known, helps = self._known.get, self._helps
-        for item in value if type(value) is list else (value,):
-            if not helps:
-                self._visit(item, gathered)
-                continue
+        def recall(value: Any, gathered: Gathered) -> None:
+            if each is not None and type(value) is list:
+                each(value, gathered)
+                return
+            if not place.helps:
+                visit(value, gathered)
+                return
             try:
-                said = item if type(item) is str else _said(item)
-            except (ValueError, TypeError, RecursionError):  # no JSON, which no store keeps
-                self._visit(item, gathered)
-                continue
+                said = value if type(value) is str else _said(value)
+            except _UNSAYABLE:
+                visit(value, gathered)
+                return
             given = known(said)
             if given is None:
-                self._meet(item, said, gathered)
-                continue
-            self._hits += 1
+                meet(value, said, gathered)
+                return
+            place.hits += 1
             keys, intervals, further = given
             gathered.keys += keys
             if intervals:
                 gathered.intervals += intervals
             if further:
-                _add(further, gathered)
+                members, codes, categories = further
+                if members:
+                    gathered.members += members
+                if codes:
+                    gathered.codes += codes
+                if categories:
+                    gathered.categories += categories
 
-    def _meet(self, item: Any, said: bytes | str, gathered: Gathered) -> None:
-        """Visit an element; where remembering helps, know it from now on.
+        return recall
 
-        It does not at identifiers and the like, of which hardly one comes again.
+    def _place(self, visit: Visit) -> "_Place":
+        place = _Place(visit, self._make_room)
+        self._places.add(place)
+        return place
+
+    def _make_room(self, size: int) -> None:
+        """For so many bytes more."""
+        if self._size + size > self._most:
+            for place in self._places:
+                place.forget()
+            self._size = 0
+        self._size += size
+
+
+class _Place:
+    """One place of a walk, and what was met there."""
+
+    __slots__ = ("__weakref__", "_make_room", "_misses", "_visit", "helps", "hits", "known")
+
+    def __init__(self, visit: Visit, make_room: Callable[[int], None]) -> None:
+        self._visit = visit
+        self._make_room = make_room
+        self.known: dict[bytes | str, _Given] = {}
+        self.forget()
+
+    def forget(self) -> None:
+        self.known.clear()
+        self.hits = self._misses = 0
+        self.helps = True
+
+    def meet(self, what: Any, said: bytes | str, gathered: Gathered) -> None:
+        """Visit what was not met yet; know it from now on, unless it is long.
+
+        It is found out here when remembering does not help, as with identifiers, of which hardly
+        one comes again.
         """
-        if not self._helps or len(said) > _LONGEST:
-            self._visit(item, gathered)
+        if len(said) > _LONGEST:
+            self._visit(what, gathered)
             return
-        self._make_room()
-        self._known[said] = _visited(item, self._visit, gathered)
+        new = Gathered(resource=gathered.resource)
+        self._visit(what, new)
+        keys = new.keys if len(set(new.keys)) == len(new.keys) else list(dict.fromkeys(new.keys))
+        gathered.keys += keys
+        gathered.intervals += new.intervals
+        gathered.members += new.members
+        gathered.codes += new.codes
+        gathered.categories += new.categories
+        further = (new.members, new.codes, new.categories)
+        self._make_room(_ENTRY + len(said) + _TERM * (len(keys) + len(new.intervals)))
+        self.known[said] = keys, new.intervals, further if any(further) else None
         self._misses += 1
-        if self._misses > _LITTLE and self._misses > 2 * self._hits:
-            self._known.clear()
-            self._helps = False
-
-
-def _visited(item: Any, visit: Visit, gathered: Gathered) -> _Given:
-    """Visit an element, and tell what it gave."""
-    keys, intervals = gathered.keys, gathered.intervals
-    members, codes, categories = gathered.members, gathered.codes, gathered.categories
-    k, i, m, c, g = len(keys), len(intervals), len(members), len(codes), len(categories)
-    visit(item, gathered)
-    further = (members[m:], codes[c:], categories[g:])
-    return keys[k:], intervals[i:], further if any(further) else None
-
-
-def _add(further: _Further, gathered: Gathered) -> None:
-    members, codes, categories = further
-    gathered.members += members
-    gathered.codes += codes
-    gathered.categories += categories
+        if self._misses > _LITTLE and self._misses > 2 * self.hits:
+            self.known.clear()
+            self.helps = False

@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/compartmentdefinition-patient.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
@@ -11,7 +11,7 @@ from typing import Final
 from fhir_server.definitions.compartments import CompartmentDefinition
 from fhir_server.search import keys
 from fhir_server.search.catalog import TypeCatalog
-from fhir_server.search.drivers import DriverTerms, long
+from fhir_server.search.drivers import DriverTerms
 from fhir_server.search.gathering import Gathered
 from fhir_server.search.paths import Found, Only, Path, RefersTo
 from fhir_server.search.usage import Usage, usage_of
@@ -37,25 +37,22 @@ class Scheme:
     members: tuple[Path, ...]
     """Where references that make a patient's member lie."""
 
-    def drivers(self, gathered: Gathered) -> tuple[list[bytes], int, int]:
+    def drivers(self, gathered: Gathered) -> tuple[Sequence[bytes], int, int]:
         """Driver terms, and the main date from its first millisecond to its last."""
-        dated = self.main_date is not None
+        wanted, start, end = self.main_date, EARLIEST, EARLIEST
+        if wanted is not None:
+            for key, low, high in gathered.intervals:
+                if key == wanted:
+                    start, end = max(int(low), EARLIEST + 1), int(high)
+                    break
         found = self.terms.combined(
-            gathered.members, gathered.codes, gathered.categories, dated=dated
+            gathered.members,
+            gathered.codes,
+            gathered.categories,
+            dated=wanted is not None,
+            lasting=end - start >= LONG,
         )
-        if not dated:
-            return found, EARLIEST, EARLIEST
-        start, end = self._dates(gathered)
-        if end - start >= LONG:
-            found += [long(term) for term in found]
         return found, start, end
-
-    def _dates(self, gathered: Gathered) -> tuple[int, int]:
-        wanted = self.main_date
-        for key, low, high in gathered.intervals:
-            if key == wanted:
-                return max(int(low), EARLIEST + 1), int(high)
-        return EARLIEST, EARLIEST
 
 
 def scheme_of(catalog: TypeCatalog, patients: CompartmentDefinition | None) -> Scheme:

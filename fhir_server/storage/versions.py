@@ -4,10 +4,9 @@ Times are milliseconds since 1970 in UTC. A store compares keys as bytes and num
 numbers, nothing else: every rule of meaning was applied before a term reached it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -32,10 +31,8 @@ class Interval(NamedTuple):
     high: float
 
 
-interval_of: Final[Callable[[tuple[int, float, float]], Interval]] = partial(
-    tuple.__new__, Interval
-)
-"""The interval of key, low and high, made in half the time that calling the class takes."""
+Ends = tuple[int, float, float]
+"""An interval as a plain tuple of key, low and high, which is made in a tenth of the time."""
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -45,7 +42,7 @@ class Terms(msgspec.Struct, frozen=True):
     """Equality and prefix terms."""
     drivers: Sequence[bytes] = ()
     """Pre-combined terms, each ordered by `start` in the index."""
-    intervals: Sequence[Interval] = ()
+    intervals: Sequence[Ends] = ()
     start: int = EARLIEST
     """First millisecond of the resource's main date; EARLIEST when it has none."""
     end: int = EARLIEST

@@ -208,10 +208,10 @@ def _driver_is(test: DriverIs, row: Row) -> bool:
 
 def _interval_is(test: IntervalIs, row: Row) -> bool:
     return any(
-        test.key[0] <= each.key <= test.key[1]
-        and test.low[0] <= each.low <= test.low[1]
-        and test.high[0] <= each.high <= test.high[1]
-        for each in row.terms.intervals
+        test.key[0] <= key <= test.key[1]
+        and test.low[0] <= low <= test.low[1]
+        and test.high[0] <= high <= test.high[1]
+        for key, low, high in row.terms.intervals
     )
 
 

@@ -20,7 +20,7 @@ from dataclasses import replace
 from datetime import UTC, tzinfo
 from functools import lru_cache, partial
 from hashlib import blake2b
-from itertools import cycle, product
+from itertools import product
 from typing import Any
 
 from fhir_server.search import keys
@@ -31,7 +31,6 @@ from fhir_server.search.values.forms import NO_VALUE, Form, Forms
 from fhir_server.search.values.parameter import Context, Parameter
 from fhir_server.search.values.prefixes import AMOUNT, compare
 from fhir_server.storage.query import AnyOf, IntervalIs, KeyIs, Test
-from fhir_server.storage.versions import Interval, interval_of
 
 Part = tuple[str, str]
 """Search type and FHIR type of one part, such as `("quantity", "Quantity")`."""
@@ -60,6 +59,27 @@ def indexer(parts: Sequence[Part], zone: tzinfo = UTC, base_url: str = "") -> Tu
         case [second]:
             return _with_forms(forms, _forms(*second, base_url))
     return None
+
+
+def marks_of(
+    parts: Sequence[Part], parameter: Indexed, base_url: str
+) -> Callable[[Sequence[Any]], quantity.Marking] | None:
+    """What marks a quantity under a first part, if the parts are these; takes their elements."""
+    if len(parts) != 2 or quantity.AMOUNTS.get(parts[1][1]) is not quantity.quantity_amounts:
+        return None
+    upper, forms = parameter.number << 32, _forms(*parts[0], base_url)
+    if forms is None or parts[1][0] != "quantity":
+        return None
+
+    def marks(elements: Sequence[Any]) -> quantity.Marking:
+        firsts = elements[0] if type(elements[0]) is list else elements[:1]
+        comparable = [form for first in firsts for form in _comparable(forms, first)]
+        return quantity.marked(
+            quantity.marking_of(elements[1]),
+            lambda unit: [upper | _group(form, unit) for form in comparable],
+        )
+
+    return marks
 
 
 def test(parameter: Parameter, value: str, context: Context) -> Test:
@@ -180,7 +200,7 @@ def _index_bounds(forms: Forms, others: BoundsOf, parameter: Indexed) -> TupleIn
         if bounds is not None:
             for form in _comparable(forms, parts[0]):
                 key = keys.interval_key(parameter, _group(form))
-                entries.intervals.append(Interval(key, *bounds))
+                entries.intervals.append((key, *bounds))
 
     return index
 
@@ -192,17 +212,14 @@ def _with_amounts(forms: Forms, others: quantity.Amounts | None) -> TupleIndexer
 def _index_amounts(forms: Forms, others: quantity.Amounts, parameter: Indexed) -> TupleIndex:
     upper = parameter.number << 32
 
-    @lru_cache(maxsize=1024)
-    def marks(firsts: tuple[Form, ...], units: tuple[int, ...]) -> tuple[int, ...]:
-        comparable = [form for form in firsts if not form.endswith(NO_VALUE)]
-        return tuple([upper | _group(form, unit) for form in comparable for unit in units])
-
     def index(parts: Sequence[Any], entries: Entries) -> None:
         amounts = others(parts[1])
         if amounts:
-            units = tuple([unit for unit, _, _ in amounts])
-            marked = zip(marks(tuple(forms(parts[0])), units), cycle(amounts), strict=False)
-            entries.intervals += [interval_of((mark, low, high)) for mark, (_, low, high) in marked]
+            entries.intervals += [
+                (upper | _group(form, unit), low, high)
+                for form in _comparable(forms, parts[0])
+                for unit, low, high in amounts
+            ]
 
     return index
 
@@ -224,7 +241,7 @@ def _index_between(
         if low is not None and high is not None:
             for form in _comparable(forms, parts[0]):
                 key = keys.interval_key(parameter, _group(form))
-                entries.intervals.append(Interval(key, low[0], high[1]))
+                entries.intervals.append((key, low[0], high[1]))
 
     return index
 

@@ -17,7 +17,6 @@ from fhir_server.search.values.escapes import unescape, wrong
 from fhir_server.search.values.parameter import Context, Parameter
 from fhir_server.search.values.prefixes import TIME, compare, take_prefix
 from fhir_server.storage.query import Test
-from fhir_server.storage.versions import interval_of
 
 Spans = Callable[[Any], Span | None]
 
@@ -86,7 +85,7 @@ def _index(spans: Spans, parameter: Indexed) -> Index:
     def index(element: Any, entries: Entries) -> None:
         span = spans(element)
         if span is not None:
-            entries.intervals.append(interval_of((key, *span)))
+            entries.intervals.append((key, *span))
 
     return index
 

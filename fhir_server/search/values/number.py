@@ -26,7 +26,6 @@ from fhir_server.search.values.escapes import unescape, wrong
 from fhir_server.search.values.parameter import Context, Parameter
 from fhir_server.search.values.prefixes import AMOUNT, compare, take_prefix
 from fhir_server.storage.query import IntervalIs, Test
-from fhir_server.storage.versions import Interval
 
 Bounds = tuple[float, float]
 """From the least to the greatest value, both included."""
@@ -146,9 +145,9 @@ def _index(bounds: BoundsOf, parameter: Indexed) -> Index:
     def index(element: Any, entries: Entries) -> None:
         found = bounds(element)
         if found is not None:
-            entries.intervals.append(Interval(key, *found))
+            entries.intervals.append((key, *found))
             meant = range_as_floats("eq", Decimal(element)) if is_number(element) else found
-            entries.intervals.append(Interval(implied, *meant))
+            entries.intervals.append((implied, *meant))
 
     return index
 

@@ -25,7 +25,6 @@ from fhir_server.search.values.escapes import split, unescape, wrong
 from fhir_server.search.values.number import as_float, is_number
 from fhir_server.search.values.parameter import Context, Parameter
 from fhir_server.storage.query import AllOf, AnyOf, IntervalIs, Test
-from fhir_server.storage.versions import Interval
 
 DEFAULT_DISTANCE: Final = 50_000
 """Metres that are near when no distance is given; units named without one do not matter."""
@@ -185,7 +184,7 @@ def _index(parameter: Indexed) -> Index:
             return
         north, east = as_float(latitude), as_float(longitude)
         if abs(north) <= _RIGHT_ANGLE and abs(east) <= _HALF_ROUND:
-            entries.intervals.append(Interval(key, north, east))
+            entries.intervals.append((key, north, east))
 
     return index
 

@@ -13,10 +13,11 @@ Values are points as numbers are (`number.py`), ranges where a comparator or a R
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache, partial
-from typing import Any, Final, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 from fhir_server.fhir.quantity import CURRENCIES, UCUM, Conversion, conversion
+from fhir_server.kit.remembering import remembered
 from fhir_server.search import keys
 from fhir_server.search.entries import Entries, Index, Indexed, Indexer
 from fhir_server.search.keys import UNBOUNDED
@@ -33,7 +34,6 @@ from fhir_server.search.values.number import (
 from fhir_server.search.values.parameter import Context, Parameter
 from fhir_server.search.values.prefixes import AMOUNT, compare
 from fhir_server.storage.query import Test
-from fhir_server.storage.versions import interval_of
 
 Amount = tuple[int, float, float]
 """The unit as the lower half of an interval key (0: any), and a range with its ends."""
@@ -88,7 +88,7 @@ class _Unit(NamedTuple):
     """The group under which it stands converted, if it can be."""
 
 
-@lru_cache(maxsize=2048)
+@remembered(2048)
 def _unit(system: object, code: object, unit: object) -> _Unit:
     written = [ANY_UNIT]
     how, canonical = None, ANY_UNIT
@@ -101,9 +101,6 @@ def _unit(system: object, code: object, unit: object) -> _Unit:
     if isinstance(unit, str) and unit != code:
         written.append(_as_written(unit))
     return _Unit(tuple(written), how, canonical)
-
-
-_NO_UNIT = _Unit((ANY_UNIT,), None, ANY_UNIT)
 
 
 def _coded(system: str, code: str) -> tuple[Conversion | None, int]:
@@ -128,53 +125,80 @@ _RANGE_OF: Mapping[str, Callable[[float], Bounds]] = {
 """What a quantity with a comparator may really be."""
 
 
-def _quantity(quantity: Any) -> Sequence[Amount]:
+class Marking(NamedTuple):
+    """What marks the amounts of all quantities in one unit."""
+
+    written: tuple[int, ...]
+    """Marks of the value as it is written."""
+    conversion: Conversion | None
+    converted: tuple[int, ...]
+    """Marks of the value in the canonical unit, if it can be converted."""
+
+
+def marking_of(quantity: Any) -> Marking:
+    """Each group of its unit for itself."""
+    said = quantity.get
+    try:
+        written, how, canonical = _unit(said("system"), said("code"), said("unit"))
+    except TypeError:  # an object where a text belongs
+        return _NO_UNIT
+    return Marking(written, how, (canonical,))
+
+
+_NO_UNIT = Marking((ANY_UNIT,), None, ())
+
+
+def marked(marking: Marking, mark: Callable[[int], Sequence[int]]) -> Marking:
+    """The same with marks for each group."""
+    return Marking(
+        tuple(each for group in marking.written for each in mark(group)),
+        marking.conversion,
+        tuple(each for group in marking.converted for each in mark(group)),
+    )
+
+
+def marks_of(parameter: Indexed) -> Callable[[Any], Marking]:
+    """What marks a quantity, an object, as found by the parameter."""
+    upper = parameter.number << 32
+    return lambda quantity: marked(marking_of(quantity), lambda group: (upper | group,))
+
+
+def amounts_in(marking: Marking, quantity: Mapping[str, Any]) -> list[Amount]:
+    """The amounts of a quantity in the unit of the marking; none without a value."""
+    value, comparator = quantity.get("value"), quantity.get("comparator")
+    if not is_number(value):
+        return []
+    written, how, converted = marking
+    low = high = as_float(value)
+    range_of = _RANGE_OF.get(comparator) if type(comparator) is str else None
+    if range_of is not None:
+        low, high = range_of(low)
+    amounts = [(mark, low, high) for mark in written]
+    if how is not None:
+        low = high = as_float(how.convert(Decimal(value)))
+        if range_of is not None:
+            low, high = range_of(low)
+        amounts += [(mark, low, high) for mark in converted]
+    return amounts
+
+
+def quantity_amounts(quantity: Any) -> Sequence[Amount]:
+    """The amounts of a Quantity by the groups of its unit."""
     if type(quantity) is not dict:
         return ()
-    said = quantity.get
-    value = said("value")
-    if not is_number(value):
-        return ()
-    written = value, said("comparator"), said("system"), said("code"), said("unit")
-    try:
-        return _kept_amounts(*written)
-    except TypeError:  # an object where a text belongs
-        return _amounts(*written)
-
-
-def _amounts(
-    value: Decimal | int, comparator: object, system: object, code: object, stated: object
-) -> tuple[Amount, ...]:
-    try:
-        unit = _unit(system, code, stated)
-    except TypeError:
-        unit = _NO_UNIT
-    written, how, canonical = unit
-    point = as_float(value)
-    amounts = [(group, point, point) for group in written]
-    if how is not None:
-        converted = as_float(how.convert(Decimal(value)))
-        amounts.append((canonical, converted, converted))
-    if type(comparator) is str and comparator in _RANGE_OF:
-        range_of = _RANGE_OF[comparator]
-        return tuple([(group, *range_of(point)) for group, point, _ in amounts])
-    return tuple(amounts)
-
-
-_kept_amounts: Final = lru_cache(maxsize=4096)(_amounts)
-"""One quantity is asked for by several parameters, each alone and with its code."""
+    return amounts_in(marking_of(quantity), quantity)
 
 
 def _money(money: Any) -> Sequence[Amount]:
     if type(money) is not dict:
         return ()
-    return _quantity({**money, "system": CURRENCIES, "code": money.get("currency")})
+    return quantity_amounts({**money, "system": CURRENCIES, "code": money.get("currency")})
 
 
 def _range(range_: Any) -> Sequence[Amount]:
     if type(range_) is not dict:
         return ()
-    low, high = _quantity(range_.get("low")), _quantity(range_.get("high"))
+    low, high = quantity_amounts(range_.get("low")), quantity_amounts(range_.get("high"))
     if not high:
         return [(group, first, UNBOUNDED) for group, first, _ in low]
     if not low:
@@ -218,7 +242,7 @@ def _samples(sampled: dict[str, Any]) -> Sequence[Decimal]:
 AMOUNTS: Mapping[str, Amounts] = {
     **dict.fromkeys(
         ("Quantity", "SimpleQuantity", "Age", "Count", "Distance", "Duration", "MoneyQuantity"),
-        _quantity,
+        quantity_amounts,
     ),
     "Money": _money,
     "Range": _range,
@@ -231,9 +255,7 @@ def _index(amounts: Amounts, parameter: Indexed) -> Index:
     key = parameter.number << 32
 
     def index(element: Any, entries: Entries) -> None:
-        entries.intervals += [
-            interval_of((key | group, low, high)) for group, low, high in amounts(element)
-        ]
+        entries.intervals += [(key | group, low, high) for group, low, high in amounts(element)]
 
     return index
 

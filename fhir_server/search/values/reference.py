@@ -7,13 +7,14 @@ the id; the version it may name is left aside. Any other reference is a form of 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, lru_cache, partial
+from functools import cache
 from typing import Any, Final
 
 from fhir_server.fhir.primitives import is_id
 from fhir_server.fhir.reference import Elsewhere, Local, parse, relative
+from fhir_server.kit.remembering import remembered
 from fhir_server.search import keys
-from fhir_server.search.entries import Entries, Index, Indexed, Indexer
+from fhir_server.search.entries import Indexer
 from fhir_server.search.values import forms
 from fhir_server.search.values.escapes import split, unescape, wrong
 from fhir_server.search.values.forms import PRESENT, Form, Forms, key_is
@@ -27,8 +28,6 @@ _VERSION = keys.group("version")
 """The group of canonicals with each version that theirs lies below."""
 MOST_VERSION_PARTS: Final = 16
 """Parts of a version, between dots, by which it is found with `:below`."""
-_REMEMBERED = 1024
-"""Texts whose keys are kept for each parameter."""
 
 
 def forms_searched(parameter: Parameter, value: str, base_url: str) -> Sequence[Form]:
@@ -108,36 +107,13 @@ def forms_of(base_url: str = "") -> Mapping[str, Forms]:
 
 def indexers(base_url: str = "") -> Mapping[str, Indexer]:
     """Indexers by FHIR type."""
-    by_type = forms_of(base_url)
-    return {**forms.indexers(by_type), "Reference": partial(_index_reference, by_type["Reference"])}
-
-
-def _index_reference(of_reference: Forms, parameter: Indexed) -> Index:
-    """As any indexer, but what a plain text refers to is remembered: it is met again soon."""
-    prefix = parameter.prefix
-    known: dict[str, list[bytes]] = {}
-
-    def index(reference: Any, entries: Entries) -> None:
-        if type(reference) is not dict:
-            return
-        text = reference.get("reference")
-        if type(text) is not str or "identifier" in reference:
-            entries.keys += [prefix + form for form in of_reference(reference)]
-            return
-        found = known.get(text)
-        if found is None:
-            if len(known) >= _REMEMBERED:
-                known.clear()
-            found = known[text] = [prefix + form for form in of_reference(reference)]
-        entries.keys += found
-
-    return index
+    return forms.indexers(forms_of(base_url))
 
 
 def _reader(base_url: str) -> Callable[[str], tuple[Form, ...]]:
     """Forms of a reference's text; PRESENT for what leads to nothing that can be asked for."""
 
-    @lru_cache(maxsize=8192)
+    @remembered(8192)
     def read(text: str) -> tuple[Form, ...]:
         local = relative(text)
         if local is not None:

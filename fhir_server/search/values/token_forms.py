@@ -2,25 +2,22 @@
 
 https://hl7.org/fhir/R4/search.html#token
 
-Codings are met again and again, so that their keys are remembered by what they say.
+Codes are met again and again, so that their forms are remembered.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, Final
 
+from fhir_server.kit.remembering import remembered
 from fhir_server.kit.text import fold
 from fhir_server.search import keys
 from fhir_server.search.entries import Entries, Index, Indexed, Indexer
 from fhir_server.search.values.forms import NO_VALUE, PRESENT, Form, Forms, indexers
-from fhir_server.storage.versions import Key
 
 LONGEST_TEXT: Final = 128
 """Code points of a folded text that are indexed, and that can be searched for."""
 _FOLDED_AT_ONCE: Final = 8 * 1024
 """A text is cut before it is folded: what lies further on hardly ever reaches the first 128."""
-_REMEMBERED: Final = 1024
-"""Codings and texts kept for each parameter."""
 _OF_TYPE: Final = keys.group("\0of-type")
 """The group of identifiers with their type; no system can be called so."""
 _BASE: Final = keys.group("\0base")
@@ -124,13 +121,13 @@ def _system_only(system: Any) -> Sequence[Form]:
     return (keys.group(system) + NO_VALUE,) if type(system) is str else PRESENT
 
 
-@lru_cache(maxsize=8192)
+@remembered(8192)
 def _folded_forms(system: str, code: str) -> tuple[Form, Form]:
     value = folded_value(code)
     return keys.group(system) + value, keys.ANY + value
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def _exact_forms(text: str) -> tuple[Form, Form]:
     value = exact_value(text)
     return keys.NONE + value, keys.ANY + value
@@ -147,79 +144,49 @@ FORMS: Mapping[str, Forms] = {
 }
 
 
-class _CodingKeys(dict[Any, tuple[Key, ...]]):
-    """Keys of a coding by its system, code and display, made when first asked for."""
-
-    def __init__(self, parameter: Indexed) -> None:
-        self._parameter = parameter
-
-    def __missing__(self, said: tuple[Any, Any, Any]) -> tuple[Key, ...]:
-        system, code, display = said
-        forms = _coding({"system": system, "code": code})
-        marked = [self._parameter.prefix + form for form in forms]
-        found: tuple[Key, ...] = (*marked, *self._texts(display))
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        self[said] = found
-        return found
-
-    def _texts(self, text: Any) -> tuple[str, ...]:
-        folded = folded_text(text) if type(text) is str else ""
-        return (self._parameter.text + folded,) if folded else ()
-
-
-class _TextKeys(_CodingKeys):
-    """Keys of a text alone."""
-
-    def __missing__(self, text: Any) -> tuple[Key, ...]:
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        found = self[text] = self._texts(text)
-        return found
+def _text_keys(parameter: Indexed, text: Any) -> tuple[str, ...]:
+    folded = folded_text(text) if type(text) is str else ""
+    return (parameter.text + folded,) if folded else ()
 
 
 def _index_coding(parameter: Indexed) -> Index:
-    known = _CodingKeys(parameter)
+    prefix = parameter.prefix
 
     def index(coding: Any, entries: Entries) -> None:
         if type(coding) is dict:
-            said = coding.get
-            try:
-                entries.keys += known[said("system"), said("code"), said("display")]
-            except TypeError:  # an object where a text belongs
-                entries.keys += [parameter.prefix + form for form in _coding(coding)]
+            entries.keys += [prefix + form for form in _coding(coding)]
+            if "display" in coding:
+                entries.keys += _text_keys(parameter, coding["display"])
 
     return index
 
 
 def _index_concept(parameter: Indexed) -> Index:
-    index_coding, texts = _index_coding(parameter), _TextKeys(parameter)
-    present = parameter.prefix + PRESENT[0]
+    index_coding, present = _index_coding(parameter), parameter.prefix + PRESENT[0]
 
     def index(concept: Any, entries: Entries) -> None:
         if type(concept) is not dict:
             return
-        codings, text = concept.get("coding"), concept.get("text")
+        codings = concept.get("coding")
         if type(codings) is list and codings:
             for coding in codings:
                 index_coding(coding, entries)
         else:
             entries.keys.append(present)
-        if type(text) is str:
-            entries.keys += texts[text]
+        if "text" in concept:
+            entries.keys += _text_keys(parameter, concept["text"])
 
     return index
 
 
 def _index_identifier(parameter: Indexed) -> Index:
-    prefix, texts = parameter.prefix, _TextKeys(parameter)
+    prefix = parameter.prefix
 
     def index(identifier: Any, entries: Entries) -> None:
         entries.keys += [prefix + form for form in _identifier(identifier)]
         kind = identifier.get("type") if type(identifier) is dict else None
-        text = kind.get("text") if type(kind) is dict else None
-        if type(text) is str:
-            entries.keys += texts[text]
+        if type(kind) is dict and "text" in kind:
+            entries.keys += _text_keys(parameter, kind["text"])
 
     return index
 

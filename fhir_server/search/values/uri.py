@@ -10,9 +10,10 @@ They compare exactly, character by character. A canonical is found with and with
 """
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Final
 
+from fhir_server.kit.remembering import remembered
 from fhir_server.search import keys
 from fhir_server.search.entries import Entries, Index, Indexed, Indexer
 from fhir_server.search.values.escapes import unescape, wrong
@@ -87,12 +88,12 @@ def _form(uri: str) -> Form:
     return GROUP + keys.value(uri)
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def _forms(uri: str) -> tuple[Form, ...]:
     return (_form(uri),)
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def _canonical_forms(canonical: str) -> tuple[Form, ...]:
     url, bar, _ = canonical.partition("|")
     return (_form(canonical), _form(url)) if bar and url else (_form(canonical),)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from fhir_server.storage.versions import KEY_BYTES, NO_TERMS, Interval, Key, Terms
+from fhir_server.storage.versions import KEY_BYTES, NO_TERMS, Ends, Key, Terms
 
 SPAN_BYTES = 24
 
@@ -147,7 +147,7 @@ def _apart(keys: Iterable[Key]) -> tuple[bytes, str]:
     return joined, _encode_texts(sorted(texts)).decode() if texts else _NO_TEXTS
 
 
-def _span(interval: Interval) -> bytes:
+def _span(interval: Ends) -> bytes:
     """`integer_bytes` and twice `number_bytes` in one go."""
     key, low, high = interval
     bits = int.from_bytes(_pack_span(key, low + 0.0, high + 0.0)) ^ _SPAN_SIGNS

@@ -104,7 +104,7 @@ def terms_of(terms: Terms) -> Document:
     if terms.intervals:
         fields["r"] = [
             {"p": Int64(key), "a": finite(low), "z": finite(high)}
-            for key, low, high in terms.intervals
+            for key, low, high in dict.fromkeys(terms.intervals)
         ]
     return fields
 

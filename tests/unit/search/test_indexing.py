@@ -263,10 +263,9 @@ def test_terms_are_of_the_shape_a_store_asks_for() -> None:
 
 def _assert_shape(terms: Terms) -> None:
     assert len(set(terms.keys)) == len(terms.keys)
-    assert len(set(terms.intervals)) == len(terms.intervals)
     assert all(len(key) == KEY_BYTES for key in terms.keys if isinstance(key, bytes))
     assert all(len(driver) == KEY_BYTES for driver in terms.drivers)
-    assert all(0 < each.key < 2**63 for each in terms.intervals)
+    assert all(0 < each[0] < 2**63 for each in terms.intervals)
     assert terms.start <= terms.end
 
 

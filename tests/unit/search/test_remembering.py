@@ -116,7 +116,7 @@ def _gathered(visit: Any, value: Any) -> list[Any]:
 
 def test_an_element_is_looked_at_once_until_the_memory_is_full() -> None:
     seen: list[Any] = []
-    visit = Memory(most=2).of_each(_keeping(seen))
+    visit = Memory(most=2 * 500).of_each(_keeping(seen))
     assert _gathered(visit, ["a", "b", "a"]) == ["key of a", "key of b", "key of a"]
     assert seen == ["a", "b"]
     assert _gathered(visit, ["c", "c", "a"]) == ["key of c", "key of c", "key of a"]

@@ -162,4 +162,4 @@ def test_presence_is_any_date_at_all() -> None:
 
 def test_intervals_carry_their_parameter() -> None:
     gathered = entries("date", [("date", "2024")])
-    assert gathered.intervals[0].key == MARK.number << 32
+    assert gathered.intervals[0][0] == MARK.number << 32

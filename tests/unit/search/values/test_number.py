@@ -135,4 +135,4 @@ def test_presence_is_any_number() -> None:
 
 
 def test_intervals_carry_their_parameter() -> None:
-    assert entries("number", [("integer", 1)]).intervals[0].key == MARK.number << 32
+    assert entries("number", [("integer", 1)]).intervals[0][0] == MARK.number << 32
