@@ -37,16 +37,20 @@ def match_entry(full_url: str, resource: bytes, mode: bytes = b"match") -> bytes
 
 
 def match_entries(
-    base_url: str, resources: Iterable[tuple[str, str, bytes]], mode: bytes = b"match"
+    url: str, ids: Sequence[str], resources: Sequence[bytes], mode: bytes = b"match"
 ) -> bytes:
-    """The entries of resources, by type, id and JSON, with commas between them."""
-    first = b'{"fullUrl":"%b/' % base_url.encode()
-    behind = b',"search":{"mode":"%b"}}' % mode
-    pieces: list[bytes] = []
-    before = first
-    for type_, id_, resource in resources:
-        pieces += (before, type_.encode(), b"/", id_.encode(), b'","resource":', resource, behind)
-        before = b"," + first
+    """The entries of at least one resource of one type, whose URL is given, by id and JSON.
+
+    There are commas between them.
+    """
+    head = b'{"fullUrl":"%b/' % url.encode()
+    tail = b',"search":{"mode":"%b"}}' % mode
+    pieces = [tail + b"," + head] * (4 * len(resources))
+    pieces[0] = head
+    pieces[1::4] = "\n".join(ids).encode().split(b"\n")  # all at once; an id has no line break
+    pieces[2::4] = [b'","resource":'] * len(resources)
+    pieces[3::4] = resources
+    pieces.append(tail)
     return b"".join(pieces)
 
 

@@ -21,8 +21,12 @@ from fhir_server.errors import BadRequest
 
 PAGE_PARAMETER = "_page"
 
-_FORMAT = 2
+_FORMAT = 3
 _SEAL_BYTES = 16
+_KEY_BYTES = 64
+"""Most that a keyed BLAKE2b takes."""
+_STREAM_BYTES = 64
+"""As many as it gives."""
 _LONGEST_KEPT = 500
 """Characters of a query whose digest is remembered: the next pages ask for it again."""
 _LONGEST = 8 * 1024
@@ -65,7 +69,7 @@ class Cursors:
     def __init__(self, key: bytes) -> None:
         if len(key) < _SEAL_BYTES:
             raise ValueError(f"the key for page links needs {_SEAL_BYTES} bytes or more")
-        self._key = key
+        self._key = key if len(key) <= _KEY_BYTES else hashlib.blake2b(key).digest()
 
     def seal(self, place: Place, query: bytes, caller: str = "") -> str:
         """A place as characters that are safe in a URL."""
@@ -86,12 +90,18 @@ class Cursors:
 
     def _sign(self, written: bytes, query: bytes, caller: str) -> bytes:
         message = written + query + caller.encode("utf-8", "surrogatepass")
-        return hmac.digest(self._key, message, "sha256")[:_SEAL_BYTES]
+        return self._keyed(b"seal", message, _SEAL_BYTES)
 
     def _masked(self, written: bytes, seal: bytes) -> bytes:
         """Under a stream that only the secret and the seal tell; twice is the same again."""
-        stream = hashlib.shake_256(b"mask" + self._key + seal).digest(len(written))
-        return (int.from_bytes(written) ^ int.from_bytes(stream)).to_bytes(len(written))
+        size = len(written)
+        blocks = range(0, size, _STREAM_BYTES)
+        stream = b"".join([self._keyed(b"mask", seal + b"%d" % block) for block in blocks])
+        return (int.from_bytes(written) ^ int.from_bytes(stream[:size])).to_bytes(size)
+
+    def _keyed(self, use: bytes, message: bytes, size: int = _STREAM_BYTES) -> bytes:
+        """What only the secret tells of a message; different for each use."""
+        return hashlib.blake2b(message, key=self._key, person=use, digest_size=size).digest()
 
 
 _encode = msgspec.msgpack.Encoder().encode

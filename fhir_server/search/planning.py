@@ -197,9 +197,23 @@ async def make_plan(
             best, least = candidate, cost
         if cost <= (False, FEW):
             break
-    if best is None:
+    return _plan(type_, best, criteria, order)
+
+
+def decided(scheme: Scheme, criteria: Sequence[Criterion], order: Order) -> Plan | None:
+    """The plan of `make_plan` where there is no choice to ask for; None where there is one."""
+    first = next(candidates(scheme, criteria, order), None)
+    if first is not None and not first.decisive:
+        return None
+    return _plan(scheme.terms.type, first, criteria, order)
+
+
+def _plan(
+    type_: str, chosen: Candidate | None, criteria: Sequence[Criterion], order: Order
+) -> Plan:
+    if chosen is None:
         return Plan(type_, None, _tests(criteria, ()), order)
-    return Plan(type_, best.driver, best.rest, order)
+    return Plan(type_, chosen.driver, chosen.rest, order)
 
 
 def dated_first(scheme: Scheme, criteria: Sequence[object], plan: Plan) -> Sequence[Plan]:

@@ -1,6 +1,6 @@
 """A search understood, before anything is asked of a store."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -11,6 +11,10 @@ from fhir_server.search.query_string import Pair
 from fhir_server.search.resolving import Deferred
 from fhir_server.search.scopes import Scope
 from fhir_server.search.sorting import ByIndex, ByValues
+from fhir_server.storage.query import Plan
+
+Parts = Sequence[Sequence[Plan]]
+"""The result is one part after the other; the plans of a part, one a type, are merged."""
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -29,6 +33,8 @@ class Prepared(msgspec.Struct, frozen=True):
     """Names that lenient handling left out, as they were sent."""
     place: Place | None = None
     """Where the page begins or ends; None for the first page."""
+    parts: Parts | None = None
+    """What `Searching.plans` gives, where nothing has to be asked of a store for it."""
 
     @property
     def pairs(self) -> tuple[Pair, ...]:

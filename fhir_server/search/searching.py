@@ -38,13 +38,14 @@ from fhir_server.search.planning import (
     Criterion,
     any_of,
     dated_first,
+    decided,
     make_plan,
 )
-from fhir_server.search.prepared import Prepared
+from fhir_server.search.prepared import Parts, Prepared
 from fhir_server.search.query_string import Limits, Pair, of_the_moment, parse
 from fhir_server.search.resolving import Deferred, Finder, resolved
 from fhir_server.search.scopes import Scope, of_type
-from fhir_server.search.sorting import ByIndex, Sorter
+from fhir_server.search.sorting import ByIndex, ByValues, Sorter
 from fhir_server.search.subsetting import Subsetting
 from fhir_server.search.values.parameter import Context
 from fhir_server.search.words import FullText
@@ -54,6 +55,8 @@ _MOST_REMEMBERED: Final = 1024
 """Searches whose meaning is kept."""
 _LONGEST_REMEMBERED: Final = 300
 """Characters of all names and values of such a search."""
+_MOST_TYPES_REMEMBERED: Final = 10
+"""Types that such a search looks through: it is remembered what it means for each."""
 _Criteria = Mapping[str, tuple[Criterion | Deferred, ...]]
 """By type."""
 
@@ -111,7 +114,8 @@ class Searching:
         known = self._prepared.get(asked)
         if known is None:
             known = self._prepare(scope, pairs, lenient=lenient, caller=caller)
-            if _worth_remembering((*scope.asked, *pairs)):
+            few = len(scope.types) <= _MOST_TYPES_REMEMBERED
+            if few and _worth_remembering((*scope.asked, *pairs)):
                 if len(self._prepared) >= _MOST_REMEMBERED:
                     self._prepared.clear()
                 self._prepared[asked] = known
@@ -124,15 +128,17 @@ class Searching:
         read = self._kept_controls if _worth_remembering(query.controls) else self._controls
         controls, kept, ignored = read(scope.types, query.controls, lenient)
         criteria, used, unknown = self._bind(scope, query.clauses, lenient=lenient)
-        further = tuple(pair for pair in kept if pair[0] != PAGE_PARAMETER)
+        further = tuple([pair for pair in kept if pair[0] != PAGE_PARAMETER])
+        order = self._sorter.order(scope.types, controls.sort)
         prepared = Prepared(
             scope,
             criteria,
             controls,
-            self._sorter.order(scope.types, controls.sort),
-            (*scope.asked, *(clause.pair for clause in used)),
+            order,
+            (*scope.asked, *[clause.pair for clause in used]),
             processed(further, controls),
             (*unknown, *ignored),
+            parts=self._decided(criteria, order, controls),
         )
         if controls.contained is not Contained.FALSE:
             require_containable(prepared)
@@ -162,11 +168,13 @@ class Searching:
         """Names of the modifiers that a searchable parameter takes."""
         return self._binder.modifiers(type_, code)
 
-    async def plans(self, prepared: Prepared, finder: Finder) -> Sequence[Sequence[Plan]]:
+    async def plans(self, prepared: Prepared, finder: Finder) -> Parts:
         """What to ask the store: one part of the result after the other, of each part all types.
 
         The plans have the order of the result; what they lack is the place and the limit.
         """
+        if prepared.parts is not None:
+            return prepared.parts
         if prepared.controls.contained is not Contained.FALSE:
             return await self._containing.plans(prepared, finder)
         order = prepared.order.order if isinstance(prepared.order, ByIndex) else OLDEST_FIRST
@@ -174,9 +182,31 @@ class Searching:
             await self._plan(type_, criteria, finder, order)
             for type_, criteria in prepared.criteria.items()
         ]
-        if isinstance(prepared.order, ByIndex) and prepared.order.dated_first:
-            ((type_, criteria),) = prepared.criteria.items()
-            return [[plan] for plan in dated_first(self._binder.scheme(type_), criteria, plans[0])]
+        return self._in_parts(prepared.criteria, prepared.order, plans)
+
+    def _decided(
+        self, criteria: _Criteria, order: ByIndex | ByValues, controls: Controls
+    ) -> Parts | None:
+        """The plans, with the limit of a page, where nothing has to be asked for them."""
+        if controls.contained is not Contained.FALSE or controls.explain:
+            return None
+        wanted = order.order if isinstance(order, ByIndex) else OLDEST_FIRST
+        plans: list[Plan] = []
+        for type_, some in criteria.items():
+            known = [each for each in some if isinstance(each, Criterion)]
+            whole = len(known) == len(some)
+            plan = decided(self._binder.scheme(type_), known, wanted) if whole else None
+            if plan is None:
+                return None
+            plans.append(replace(plan, limit=controls.count))
+        return self._in_parts(criteria, order, plans)
+
+    def _in_parts(
+        self, criteria: _Criteria, order: ByIndex | ByValues, plans: Sequence[Plan]
+    ) -> Parts:
+        if isinstance(order, ByIndex) and order.dated_first:
+            ((type_, some),) = criteria.items()
+            return [[plan] for plan in dated_first(self._binder.scheme(type_), some, plans[0])]
         return [plans]
 
     async def explain(self, prepared: Prepared, finder: Finder) -> Sequence[Explanation]:
