@@ -13,11 +13,11 @@ from fhir_server.interactions.context import Context
 from fhir_server.interactions.request import Reply, Request
 from fhir_server.interactions.searching.containing import contained_matches
 from fhir_server.interactions.searching.explaining import explained, refused_search
-from fhir_server.interactions.searching.finding import Found, Parts, find
+from fhir_server.interactions.searching.finding import Found, find
 from fhir_server.interactions.searching.including import include
 from fhir_server.interactions.searching.linking import links_of
 from fhir_server.search.controls import Contained, Total
-from fhir_server.search.prepared import Prepared
+from fhir_server.search.prepared import Parts, Prepared
 from fhir_server.search.scopes import ALL_TYPES, Scope, of_compartment, of_system, of_type
 from fhir_server.storage.versions import Version
 

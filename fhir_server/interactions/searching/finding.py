@@ -203,9 +203,7 @@ async def _sorted(
     for plan in plans:
         after: Position | None = None
         while True:
-            page = await repository.find(
-                replace(plan, order=Order(), after=after, limit=_AT_ONCE)
-            )
+            page = await repository.find(replace(plan, order=Order(), after=after, limit=_AT_ONCE))
             total += len(page.versions)
             best += _ranked(page.versions, order, from_, backward=backward)
             best.sort(key=_rank, reverse=backward)
