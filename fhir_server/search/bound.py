@@ -55,7 +55,10 @@ class Bound:
         """The criterion that one of the values holds; BadRequest for a wrong one."""
         if self.type == "special" and len(values) > MOST_CIRCLES:
             raise TooCostly(f"{self.code} takes {MOST_CIRCLES} values, not {len(values)}.")
-        test = any_of([self._test(value, context) for value in values])
+        if len(values) == 1:
+            test = self._test(values[0], context)
+        else:
+            test = any_of([self._test(value, context) for value in values])
         code, memberships = self.code, self.scheme.memberships
         return Criterion(
             code,

@@ -16,7 +16,7 @@ A driver that says exactly what a criterion says replaces it; otherwise the crit
 test behind it. So the answer never depends on the choice.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
 from functools import partial
 from operator import attrgetter
@@ -62,7 +62,9 @@ MOST_TERMS: Final = 200
 """Most driver terms in one driver; stores merge that many ordered scans."""
 
 
-_DRIVERS: Final = (KeyIs, KeyIn, KeyHas, DriverIs, IntervalIs, IdIs, UpdatedIn)
+_DRIVERS: Final[frozenset[type]] = frozenset(
+    {KeyIs, KeyIn, KeyHas, DriverIs, IntervalIs, IdIs, UpdatedIn}
+)
 
 
 class Rank(IntEnum):
@@ -104,7 +106,7 @@ class Criterion(msgspec.Struct, frozen=True):
     @property
     def driver(self) -> Driver | None:
         """The test, if an index can begin with it."""
-        return self.test if isinstance(self.test, _DRIVERS) else None
+        return self.test if type(self.test) in _DRIVERS else None  # type: ignore[return-value]  # these are the drivers
 
     @property
     def around(self) -> Driver | None:
@@ -184,11 +186,15 @@ async def make_plan(
     estimate: Estimate,
     *,
     order: Order = OLDEST_FIRST,
+    ways: Iterable[Candidate] | None = None,
 ) -> Plan:
-    """The plan of all criteria together; asks for estimates only when the choice is open."""
+    """The plan of all criteria together; asks for estimates only when the choice is open.
+
+    `ways` are the candidates, if they are known.
+    """
     type_ = scheme.terms.type
     best, least = None, None
-    for candidate in candidates(scheme, criteria, order):
+    for candidate in candidates(scheme, criteria, order) if ways is None else ways:
         if candidate.decisive:
             best = candidate
             break
@@ -200,9 +206,28 @@ async def make_plan(
     return _plan(type_, best, criteria, order)
 
 
-def decided(scheme: Scheme, criteria: Sequence[Criterion], order: Order) -> Plan | None:
+class Ways:
+    """Candidates for whoever asks, each made once, when it is first asked for."""
+
+    def __init__(self, made: Iterator[Candidate]) -> None:
+        self._made = made
+        self._kept: list[Candidate] = []
+
+    def __iter__(self) -> Iterator[Candidate]:
+        at = 0
+        while True:
+            if at == len(self._kept):
+                another = next(self._made, None)
+                if another is None:
+                    return
+                self._kept.append(another)
+            yield self._kept[at]
+            at += 1
+
+
+def decided(scheme: Scheme, criteria: Sequence[Criterion], order: Order, ways: Ways) -> Plan | None:
     """The plan of `make_plan` where there is no choice to ask for; None where there is one."""
-    first = next(candidates(scheme, criteria, order), None)
+    first = next(iter(ways), None)
     if first is not None and not first.decisive:
         return None
     return _plan(scheme.terms.type, first, criteria, order)
@@ -244,8 +269,12 @@ def _cost(count: int, candidate: Candidate) -> tuple[bool, int]:
 
 def candidates(scheme: Scheme, criteria: Sequence[Criterion], order: Order) -> Iterator[Candidate]:
     """Ways to begin at an index, best rank first, each made when it is asked for."""
-    if any(criterion.test is NOTHING for criterion in criteria):
+    if NOTHING in [criterion.test for criterion in criteria]:
         yield Candidate(IdIs(frozenset()), (), Rank.ID, ordered=True)
+        return
+    only = _only(criteria[0], order) if len(criteria) == 1 and order.by is By.ORDINAL else None
+    if only is not None:
+        yield only
         return
     window = _window(criteria)
     openings = [*_as_they_are(criteria), *_pairs(scheme, criteria)]
@@ -254,14 +283,22 @@ def candidates(scheme: Scheme, criteria: Sequence[Criterion], order: Order) -> I
     if order.by is By.UPDATED:
         openings.append(_Opening(Rank.UPDATED, UpdatedIn, ()))
     openings.sort(key=_by_rank)
-    only = len(openings) == 1
+    single = len(openings) == 1
     for opening in openings:
         driver, says = opening.make(), opening.says
         if window is not None and isinstance(driver, DriverIs):
             driver = _within(driver, window)
             says += window.says
         rest = _tests(criteria, says)
-        yield Candidate(driver, rest, opening.rank, _keeps_order(driver, order), only)
+        yield Candidate(driver, rest, opening.rank, _keeps_order(driver, order), single)
+
+
+def _only(criterion: Criterion, order: Order) -> Candidate | None:
+    """The only way of a single criterion that an index answers, as most searches are."""
+    driver = criterion.driver
+    if driver is None or criterion.main_date or (criterion.members and criterion.pairs):
+        return None
+    return Candidate(driver, (), criterion.rank, _keeps_order(driver, order), only=True)
 
 
 def _within(driver: DriverIs, window: "_Window") -> DriverIs:

@@ -6,7 +6,7 @@ import msgspec
 
 from fhir_server.search.controls import Controls
 from fhir_server.search.paging import Place
-from fhir_server.search.planning import Criterion
+from fhir_server.search.planning import Criterion, Ways
 from fhir_server.search.query_string import Pair
 from fhir_server.search.resolving import Deferred
 from fhir_server.search.scopes import Scope
@@ -33,6 +33,8 @@ class Prepared(msgspec.Struct, frozen=True):
     """Names that lenient handling left out, as they were sent."""
     place: Place | None = None
     """Where the page begins or ends; None for the first page."""
+    ways: Mapping[str, Ways] = {}
+    """By type, the ways to search it, unless other searches come first or it is not wanted."""
     parts: Parts | None = None
     """What `Searching.plans` gives, where nothing has to be asked of a store for it."""
 

@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/search.html
     pairs → query_string → binding → planning → Plan, and from a page's end → paging → next link
 """
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
 from functools import lru_cache, partial
@@ -36,6 +37,7 @@ from fhir_server.search.paging import PAGE_PARAMETER, Cursors, Place, query_dige
 from fhir_server.search.planning import (
     OLDEST_FIRST,
     Criterion,
+    Ways,
     any_of,
     dated_first,
     decided,
@@ -43,7 +45,7 @@ from fhir_server.search.planning import (
 )
 from fhir_server.search.prepared import Parts, Prepared
 from fhir_server.search.query_string import Limits, Pair, of_the_moment, parse
-from fhir_server.search.resolving import Deferred, Finder, resolved
+from fhir_server.search.resolving import Deferred, Finder, resolved, ways_of
 from fhir_server.search.scopes import Scope, of_type
 from fhir_server.search.sorting import ByIndex, ByValues, Sorter
 from fhir_server.search.subsetting import Subsetting
@@ -96,7 +98,9 @@ class Searching:
             if "contained" in definitions.elements.children(each)
         )
         self._containing = Containing(tuple(containers), self._binder.scheme)
-        self._prepared: dict[tuple[Scope, tuple[Pair, ...], bool, str], Prepared] = {}
+        self._prepared: OrderedDict[tuple[Scope, tuple[Pair, ...], bool, str], Prepared] = (
+            OrderedDict()
+        )
         """What was asked lately: screens and jobs ask the same again and again."""
         self._kept_controls = lru_cache(maxsize=_MOST_REMEMBERED)(self._controls)
 
@@ -113,32 +117,35 @@ class Searching:
         asked = (scope, tuple(pairs), lenient, caller)
         known = self._prepared.get(asked)
         if known is None:
-            known = self._prepare(scope, pairs, lenient=lenient, caller=caller)
-            few = len(scope.types) <= _MOST_TYPES_REMEMBERED
-            if few and _worth_remembering((*scope.asked, *pairs)):
+            worth = _worth_remembering((*scope.asked, *pairs))
+            known = self._prepare(scope, pairs, lenient=lenient, caller=caller, worth=worth)
+            if worth and len(scope.types) <= _MOST_TYPES_REMEMBERED:
                 if len(self._prepared) >= _MOST_REMEMBERED:
-                    self._prepared.clear()
+                    self._prepared.popitem(last=False)
                 self._prepared[asked] = known
         return known
 
     def _prepare(
-        self, scope: Scope, pairs: Sequence[Pair], *, lenient: bool, caller: str
+        self, scope: Scope, pairs: Sequence[Pair], *, lenient: bool, caller: str, worth: bool
     ) -> Prepared:
+        """`worth` says whether all the pairs are worth remembering, and so their controls."""
         query = parse(pairs, self._limits)
-        read = self._kept_controls if _worth_remembering(query.controls) else self._controls
-        controls, kept, ignored = read(scope.types, query.controls, lenient)
+        kept = worth or _worth_remembering(query.controls)
+        read = self._kept_controls if kept else self._controls
+        controls, further, ignored = read(scope.types, query.controls, lenient)
         criteria, used, unknown = self._bind(scope, query.clauses, lenient=lenient)
-        further = tuple([pair for pair in kept if pair[0] != PAGE_PARAMETER])
         order = self._sorter.order(scope.types, controls.sort)
+        ways = self._ways(criteria, order, controls)
         prepared = Prepared(
             scope,
             criteria,
             controls,
             order,
             (*scope.asked, *[clause.pair for clause in used]),
-            processed(further, controls),
+            further,
             (*unknown, *ignored),
-            parts=self._decided(criteria, order, controls),
+            ways=ways,
+            parts=self._decided(criteria, order, controls, ways),
         )
         if controls.contained is not Contained.FALSE:
             require_containable(prepared)
@@ -179,23 +186,38 @@ class Searching:
             return await self._containing.plans(prepared, finder)
         order = prepared.order.order if isinstance(prepared.order, ByIndex) else OLDEST_FIRST
         plans = [
-            await self._plan(type_, criteria, finder, order)
+            await self._plan(type_, criteria, finder, order, prepared.ways.get(type_))
             for type_, criteria in prepared.criteria.items()
         ]
         return self._in_parts(prepared.criteria, prepared.order, plans)
 
-    def _decided(
+    def _ways(
         self, criteria: _Criteria, order: ByIndex | ByValues, controls: Controls
+    ) -> Mapping[str, Ways]:
+        """How each type can be searched, of those that need no other search first."""
+        if controls.contained is not Contained.FALSE or controls.explain:
+            return {}
+        wanted = order.order if isinstance(order, ByIndex) else OLDEST_FIRST
+        found = {
+            type_: ways_of(self._binder.scheme(type_), some, wanted)
+            for type_, some in criteria.items()
+        }
+        return {type_: ways for type_, ways in found.items() if ways is not None}
+
+    def _decided(
+        self,
+        criteria: _Criteria,
+        order: ByIndex | ByValues,
+        controls: Controls,
+        ways: Mapping[str, Ways],
     ) -> Parts | None:
         """The plans, with the limit of a page, where nothing has to be asked for them."""
-        if controls.contained is not Contained.FALSE or controls.explain:
+        if len(ways) < len(criteria):
             return None
         wanted = order.order if isinstance(order, ByIndex) else OLDEST_FIRST
         plans: list[Plan] = []
         for type_, some in criteria.items():
-            known = [each for each in some if isinstance(each, Criterion)]
-            whole = len(known) == len(some)
-            plan = decided(self._binder.scheme(type_), known, wanted) if whole else None
+            plan = decided(self._binder.scheme(type_), some, wanted, ways[type_])  # type: ignore[arg-type]  # none is deferred
             if plan is None:
                 return None
             plans.append(replace(plan, limit=controls.count))
@@ -247,9 +269,11 @@ class Searching:
         pairs: tuple[Pair, ...],
         lenient: bool,  # noqa: FBT001 -- a memory of positional arguments is the faster one
     ) -> tuple[Controls, tuple[Pair, ...], tuple[str, ...]]:
-        """The controls, the pairs understood, and the names that lenient handling left out."""
+        """The controls, their pairs for links, and the names that lenient handling left out."""
         require = partial(self._require_known, types)
-        return read_controls(pairs, self.sizes, lenient=lenient, require=require)
+        controls, kept, ignored = read_controls(pairs, self.sizes, lenient=lenient, require=require)
+        further = [pair for pair in kept if pair[0] != PAGE_PARAMETER]
+        return controls, processed(further, controls), ignored
 
     def _require_known(self, types: tuple[str, ...], fields: Fields) -> None:
         """UnknownParameter for what a control names and the types do not have."""
@@ -306,9 +330,11 @@ class Searching:
         criteria: Sequence[Criterion | Deferred],
         finder: Finder,
         order: Order = OLDEST_FIRST,
+        ways: Ways | None = None,
     ) -> Plan:
         known = await resolved(criteria, finder)
-        return await make_plan(self._binder.scheme(type_), known, finder.estimate, order=order)
+        scheme = self._binder.scheme(type_)
+        return await make_plan(scheme, known, finder.estimate, order=order, ways=ways)
 
     def _context(self) -> Context:
         return Context(self._clock.now(), self._zone, self._base_url)
@@ -316,10 +342,12 @@ class Searching:
 
 def _worth_remembering(pairs: Sequence[Pair]) -> bool:
     """Short ones only, but for the pages behind the first."""
-    written = sum([len(name) + len(value) for name, value in pairs])
-    return written <= _LONGEST_REMEMBERED and not any(
-        name == PAGE_PARAMETER or of_the_moment(value) for name, value in pairs
-    )
+    written = 0
+    for name, value in pairs:
+        written += len(name) + len(value)
+        if name == PAGE_PARAMETER or of_the_moment(value):
+            return False
+    return written <= _LONGEST_REMEMBERED
 
 
 def _digest(prepared: Prepared) -> bytes:
