@@ -17,12 +17,12 @@ from fhir_server.search.bound import Bound
 from fhir_server.search.catalog import STORED, Catalog
 from fhir_server.search.chaining import chained, listed, reverse_chained
 from fhir_server.search.clause import Clause, shown
+from fhir_server.search.criterion import Criterion
 from fhir_server.search.filtering import filtered
 from fhir_server.search.full_text import full_text_criteria
 from fhir_server.search.joining import Criteria, Joining
 from fhir_server.search.modifiers import criterion_of, modifiers_of
 from fhir_server.search.parameters import ready_parameter
-from fhir_server.search.planning import Criterion
 from fhir_server.search.query_string import of_the_moment
 from fhir_server.search.resolving import Deferred
 from fhir_server.search.schemes import PATIENT, Scheme, scheme_of

@@ -16,7 +16,7 @@ from fhir_server.fhir.primitives import is_id
 from fhir_server.fhir.reference import Local, parse
 from fhir_server.search import keys
 from fhir_server.search.conditions import names_type
-from fhir_server.search.planning import NOTHING, Criterion, Rank, any_of
+from fhir_server.search.criterion import NOTHING, Criterion, Rank, any_of
 from fhir_server.search.schemes import PATIENT, Scheme, names_group
 from fhir_server.search.values.escapes import unescape
 from fhir_server.search.values.parameter import Context, Parameter

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from fhir_server.errors import BadRequest, TooCostly
 from fhir_server.search.contained import MOST_SLOTS, criteria_in_slot, there
 from fhir_server.search.controls import Contained
-from fhir_server.search.planning import Criterion, Rank, any_of, make_plan
+from fhir_server.search.criterion import Criterion, Rank, any_of
+from fhir_server.search.planning import make_plan
 from fhir_server.search.prepared import Parts, Prepared
 from fhir_server.search.resolving import Deferred, Finder, resolved
 from fhir_server.search.schemes import Scheme

@@ -19,7 +19,8 @@ from msgspec.structs import replace
 from fhir_server.errors import TooCostly
 from fhir_server.search.bound import Bound
 from fhir_server.search.clause import Clause, shown
-from fhir_server.search.planning import OLDEST_FIRST, Criterion, Ways, make_plan
+from fhir_server.search.criterion import Criterion
+from fhir_server.search.planning import OLDEST_FIRST, Ways, make_plan
 from fhir_server.search.resolving import Deferred, Finder, resolved, ways_of
 from fhir_server.search.schemes import Scheme
 from fhir_server.search.values.parameter import Context

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from fhir_server.search.controls import Controls
+from fhir_server.search.criterion import Criterion
 from fhir_server.search.paging import Place
-from fhir_server.search.planning import Criterion, Ways
+from fhir_server.search.planning import Ways
 from fhir_server.search.query_string import Pair
 from fhir_server.search.resolving import Deferred
 from fhir_server.search.scopes import Scope

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from fhir_server.search.planning import Criterion, Ways, candidates
+from fhir_server.search.criterion import Criterion
+from fhir_server.search.planning import Ways
 from fhir_server.search.schemes import Scheme
 from fhir_server.storage.query import Driver, Order, Plan
 from fhir_server.storage.versions import Page
@@ -56,7 +57,7 @@ class Deferred:
 def ways_of(scheme: Scheme, criteria: Sequence[Criterion | Deferred], order: Order) -> Ways | None:
     """The ways to search, which can be kept; None where the criteria are not known yet."""
     known = [each for each in criteria if isinstance(each, Criterion)]
-    return Ways(candidates(scheme, known, order)) if len(known) == len(criteria) else None
+    return Ways(scheme, known, order) if len(known) == len(criteria) else None
 
 
 async def resolved(

@@ -31,18 +31,11 @@ from fhir_server.search.controls import (
     processed,
     read_controls,
 )
+from fhir_server.search.criterion import Criterion, any_of
 from fhir_server.search.explaining import Explanation, explain, narrowing
 from fhir_server.search.including import Linking
 from fhir_server.search.paging import PAGE_PARAMETER, Cursors, Place, query_digest
-from fhir_server.search.planning import (
-    OLDEST_FIRST,
-    Criterion,
-    Ways,
-    any_of,
-    dated_first,
-    decided,
-    make_plan,
-)
+from fhir_server.search.planning import OLDEST_FIRST, Ways, dated_first, make_plan
 from fhir_server.search.prepared import Parts, Prepared
 from fhir_server.search.query_string import Limits, Pair, of_the_moment, parse
 from fhir_server.search.resolving import Deferred, Finder, resolved, ways_of
@@ -145,7 +138,7 @@ class Searching:
             further,
             (*unknown, *ignored),
             ways=ways,
-            parts=self._decided(criteria, order, controls, ways),
+            parts=self._decided(criteria, order, controls.count, ways),
         )
         if controls.contained is not Contained.FALSE:
             require_containable(prepared)
@@ -208,19 +201,18 @@ class Searching:
         self,
         criteria: _Criteria,
         order: ByIndex | ByValues,
-        controls: Controls,
+        count: int,
         ways: Mapping[str, Ways],
     ) -> Parts | None:
-        """The plans, with the limit of a page, where nothing has to be asked for them."""
+        """The plans of a page of so many, where nothing has to be asked for them."""
         if len(ways) < len(criteria):
             return None
-        wanted = order.order if isinstance(order, ByIndex) else OLDEST_FIRST
         plans: list[Plan] = []
-        for type_, some in criteria.items():
-            plan = decided(self._binder.scheme(type_), some, wanted, ways[type_])  # type: ignore[arg-type]  # none is deferred
+        for each in ways.values():
+            plan = each.decided()
             if plan is None:
                 return None
-            plans.append(replace(plan, limit=controls.count))
+            plans.append(replace(plan, limit=count))
         return self._in_parts(criteria, order, plans)
 
     def _in_parts(

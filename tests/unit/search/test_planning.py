@@ -7,9 +7,10 @@ import pytest
 
 from fhir_server.definitions.registry import load_definitions
 from fhir_server.search.catalog import Catalog
+from fhir_server.search.criterion import NOTHING, Rank, any_of, around
 from fhir_server.search.drivers import long
 from fhir_server.search.indexing import Indexer
-from fhir_server.search.planning import NOTHING, Rank, any_of, around, candidates
+from fhir_server.search.planning import candidates
 from fhir_server.search.schemes import PATIENT, Scheme, scheme_of
 from fhir_server.search.searching import Searching
 from fhir_server.storage.query import (
