@@ -104,7 +104,7 @@ async def _total(prepared: Prepared, parts: Parts, found: Found, context: Contex
     return total
 
 
-def _matches(found: Found, prepared: Prepared, context: Context) -> list[bytes]:
+def _matches(found: Found, prepared: Prepared, context: Context) -> list[bundle.Entries]:
     """Entries of the matches: of their containers, or of what these contain."""
     controls = prepared.controls
     if controls.contained is Contained.FALSE or not controls.contained_alone:
@@ -118,7 +118,7 @@ def _matches(found: Found, prepared: Prepared, context: Context) -> list[bytes]:
 
 def _entries(
     versions: Sequence[Version], mode: bytes, prepared: Prepared, context: Context
-) -> list[bytes]:
+) -> list[bundle.Entries]:
     """The entries of versions, those of one type behind each other together."""
     if not versions:
         return []

@@ -10,9 +10,7 @@ by may be what a patient is called, and links end up in logs.
 import base64
 import hashlib
 import hmac
-import json
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -27,8 +25,7 @@ _KEY_BYTES = 64
 """Most that a keyed BLAKE2b takes."""
 _STREAM_BYTES = 64
 """As many as it gives."""
-_LONGEST_KEPT = 500
-"""Characters of a query whose digest is remembered: the next pages ask for it again."""
+_DIGEST_BYTES = 32
 _LONGEST = 8 * 1024
 """Characters of a place that are looked at at all."""
 
@@ -47,20 +44,13 @@ class Place(NamedTuple):
     """Whether the page is the one before the row, and not the one behind it."""
 
 
-def query_digest(type_: str, criteria: Iterable[tuple[str, str]]) -> bytes:
-    """Which result a place belongs to: the type and its criteria, in whatever order they came."""
-    pairs = tuple(sorted(criteria))
-    if sum([len(name) + len(value) for name, value in pairs]) <= _LONGEST_KEPT:
-        return _kept_digest(type_, pairs)
-    return _digest(type_, pairs)
+def query_digest(type_: str, criteria: Iterable[tuple[str, str]], *further: object) -> bytes:
+    """Which result a place belongs to: the type and its criteria, in whatever order they came.
 
-
-def _digest(type_: str, criteria: tuple[tuple[str, str], ...]) -> bytes:
-    text = json.dumps([type_, *criteria], separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-
-
-_kept_digest = lru_cache(maxsize=1024)(_digest)
+    What is `further` said of it are texts, numbers, and lists of such, in their order.
+    """
+    said = ascii((type_, sorted(criteria), further))
+    return hashlib.blake2b(said.encode(), digest_size=_DIGEST_BYTES).digest()
 
 
 class Cursors:

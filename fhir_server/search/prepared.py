@@ -30,6 +30,8 @@ class Prepared(msgspec.Struct, frozen=True):
     """The criteria as they were sent, without what was dropped."""
     further: tuple[Pair, ...]
     """The controls as they were carried out, without the place."""
+    url: str
+    """Where its first page is."""
     dropped: tuple[str, ...]
     """Names that lenient handling left out, as they were sent."""
     place: Place | None = None

@@ -17,6 +17,7 @@ from fhir_server.definitions.registry import Definitions
 from fhir_server.definitions.search_parameters import SearchParameter
 from fhir_server.errors import BadRequest
 from fhir_server.kit.clock import Clock, SystemClock
+from fhir_server.kit.url import with_query
 from fhir_server.search.binding import Binder
 from fhir_server.search.catalog import Catalog
 from fhir_server.search.clause import Clause, shown
@@ -129,13 +130,15 @@ class Searching:
         criteria, used, unknown = self._bind(scope, query.clauses, lenient=lenient)
         order = self._sorter.order(scope.types, controls.sort)
         ways = self._ways(criteria, order, controls)
+        asked = (*scope.asked, *[clause.pair for clause in used])
         prepared = Prepared(
             scope,
             criteria,
             controls,
             order,
-            (*scope.asked, *[clause.pair for clause in used]),
+            asked,
             further,
+            with_query("/".join((self._base_url, *scope.path)), asked + further),
             (*unknown, *ignored),
             ways=ways,
             parts=self._decided(criteria, order, controls.count, ways),
@@ -344,9 +347,7 @@ def _worth_remembering(pairs: Sequence[Pair]) -> bool:
 
 def _digest(prepared: Prepared) -> bytes:
     """Which result a page link belongs to: its criteria and its order."""
-    sort = [("_sort", f"{'-' * key.descending}{key.code}") for key in prepared.controls.sort]
-    order = [(f"{name} {at}", code) for at, (name, code) in enumerate(sort)]
-    if prepared.controls.contained is not Contained.FALSE:
-        alone = str(prepared.controls.contained_alone)
-        order.append((f"_contained {prepared.controls.contained.value}", alone))
-    return query_digest("/".join(prepared.scope.path), [*prepared.asked, *order])
+    controls = prepared.controls
+    order = [(key.code, key.descending) for key in controls.sort]
+    shown = (controls.contained.value, controls.contained_alone)
+    return query_digest("/".join(prepared.scope.path), prepared.asked, order, shown)

@@ -9,7 +9,6 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from fhir_server.fhir.outcome import Issue
-from fhir_server.interactions.answering import link
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.searching.finding import Found
 from fhir_server.search.paging import PAGE_PARAMETER
@@ -21,7 +20,7 @@ Links = tuple[dict[str, str], list[Issue]]
 
 def links_of(prepared: Prepared, found: Found, context: Context) -> Links:
     """The links of a page."""
-    url = link("/".join((context.base_url, *prepared.scope.path)), prepared.pairs)
+    url = prepared.url
     behind = f"{url}{'&' if prepared.pairs else '?'}{PAGE_PARAMETER}="
     page = prepared.controls.page
     links = {"self": url if page is None else f"{behind}{page}"}
