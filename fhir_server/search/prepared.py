@@ -37,7 +37,7 @@ class Prepared(msgspec.Struct, frozen=True):
     place: Place | None = None
     """Where the page begins or ends; None for the first page."""
     ways: Mapping[str, Ways] = {}
-    """By type, the ways to search it, unless other searches come first or it is not wanted."""
+    """By type, what a plan chooses from, if there is a choice and no other search comes first."""
     parts: Parts | None = None
     """What `Searching.plans` gives, where nothing has to be asked of a store for it."""
 

@@ -129,7 +129,7 @@ class Searching:
         controls, further, ignored = read(scope.types, query.controls, lenient)
         criteria, used, unknown = self._bind(scope, query.clauses, lenient=lenient)
         order = self._sorter.order(scope.types, controls.sort)
-        ways = self._ways(criteria, order, controls)
+        ways, parts = self._planned(criteria, order, controls)
         asked = (*scope.asked, *[clause.pair for clause in used])
         prepared = Prepared(
             scope,
@@ -141,7 +141,7 @@ class Searching:
             with_query("/".join((self._base_url, *scope.path)), asked + further),
             (*unknown, *ignored),
             ways=ways,
-            parts=self._decided(criteria, order, controls.count, ways),
+            parts=parts,
         )
         if controls.contained is not Contained.FALSE:
             require_containable(prepared)
@@ -187,36 +187,28 @@ class Searching:
         ]
         return self._in_parts(prepared.criteria, prepared.order, plans)
 
-    def _ways(
+    def _planned(
         self, criteria: _Criteria, order: ByIndex | ByValues, controls: Controls
-    ) -> Mapping[str, Ways]:
-        """How each type can be searched, of those that need no other search first."""
-        if controls.contained is not Contained.FALSE or controls.explain:
-            return {}
-        wanted = order.order if isinstance(order, ByIndex) else OLDEST_FIRST
-        found = {
-            type_: ways_of(self._binder.scheme(type_), some, wanted)
-            for type_, some in criteria.items()
-        }
-        return {type_: ways for type_, ways in found.items() if ways is not None}
+    ) -> tuple[Mapping[str, Ways], Parts | None]:
+        """The plans of a page where nothing has to be asked for them, else what they choose from.
 
-    def _decided(
-        self,
-        criteria: _Criteria,
-        order: ByIndex | ByValues,
-        count: int,
-        ways: Mapping[str, Ways],
-    ) -> Parts | None:
-        """The plans of a page of so many, where nothing has to be asked for them."""
-        if len(ways) < len(criteria):
-            return None
+        That is by type, without those where other searches come first.
+        """
+        if controls.contained is not Contained.FALSE or controls.explain:
+            return {}, None
+        wanted = order.order if isinstance(order, ByIndex) else OLDEST_FIRST
+        ways: dict[str, Ways] = {}
         plans: list[Plan] = []
-        for each in ways.values():
-            plan = each.decided()
-            if plan is None:
-                return None
-            plans.append(replace(plan, limit=count))
-        return self._in_parts(criteria, order, plans)
+        for type_, some in criteria.items():
+            found = ways_of(self._binder.scheme(type_), some, wanted)
+            if found is not None:
+                ways[type_] = found
+                plan = found.decided()
+                if plan is not None:
+                    plans.append(replace(plan, limit=controls.count))
+        if len(plans) < len(criteria):
+            return ways, None
+        return {}, self._in_parts(criteria, order, plans)
 
     def _in_parts(
         self, criteria: _Criteria, order: ByIndex | ByValues, plans: Sequence[Plan]
