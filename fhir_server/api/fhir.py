@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
 from fhir_server.api.body import (
     FORM,
@@ -23,6 +23,7 @@ from fhir_server.api.body import (
 )
 from fhir_server.api.listening import listening
 from fhir_server.api.negotiation import FHIR_JSON, Form, form_of
+from fhir_server.api.query import NO_QUERY, Query, of_pairs, read_query
 from fhir_server.api.response import Send, body_and_encoding, headers_of, send_reply
 from fhir_server.errors import (
     BadRequest,
@@ -41,14 +42,12 @@ from fhir_server.interactions.routing import perform
 from fhir_server.kit.ids import RequestIds
 from fhir_server.observability.logs import RequestLog, request_id
 from fhir_server.observability.metrics import Metrics
-from fhir_server.observability.redaction import is_request_id, parameter_names
+from fhir_server.observability.redaction import is_request_id
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Methods that are logged; another word could be anything."""
-_POINT_READS = frozenset({"read", "vread"})
-"""Interactions that do nothing but read one version."""
-_MOST_PAIRS = 10_000
-"""Parameters that are parsed at all; how many a search may have is a setting."""
+_READS = frozenset({"read", "vread", "search-type", "search-system", "search-compartment"})
+"""Interactions that a store may answer without waiting for anything."""
 _MOST_HEADERS = 200
 _MOST_HEADER_BYTES = 64 * 1024
 """Bytes of all names and values of headers together."""
@@ -76,7 +75,7 @@ class _Exchange:
     form: Form = _PLAIN
     interaction: str = ""
     type: str = ""
-    query: Sequence[tuple[str, str]] = ()
+    query: Query = NO_QUERY
 
 
 class FhirFace:
@@ -98,8 +97,8 @@ class FhirFace:
 
         A server without sign-in needs them: a page of another site may point a name of its own
         at the loopback address, and a browser would then send it our answers. When the process is
-        `closing`, no further entry of a bundle begins. `at_once` says that the store reads one
-        version without waiting.
+        `closing`, no further entry of a bundle begins. `at_once` says that the store often reads
+        without waiting, and asks for a task itself where it needs one.
         """
         self._context = context
         self._root = len(root)
@@ -147,9 +146,10 @@ class FhirFace:
             interaction = context.table.find(request, context)
             exchange.interaction = interaction.name
             exchange.type = request.path[0] if "[type]" in interaction.path else ""
-            if not (self._at_once and interaction.name in _POINT_READS):
+            sends = exchange.method in {"POST", "PUT", "PATCH"}
+            if sends or not (self._at_once and interaction.name in _READS):
                 await _in_a_task()
-            if exchange.method in {"POST", "PUT", "PATCH"}:
+            if sends:
                 request = await self._with_body(exchange, request, receive)
             if interaction.name == "bundle":
                 return await self._while_wanted(interaction, request, receive)
@@ -192,18 +192,17 @@ class FhirFace:
         """The request without its body; sets the form of the answer as early as possible."""
         raw, query_string = scope["raw_path"], scope["query_string"]
         headers = exchange.headers
-        query: list[tuple[str, str]] = []
+        query = NO_QUERY
         if query_string:
-            query = _pairs(query_string)
-            exchange.query = query
-        exchange.form = _form(headers, query)
+            query = exchange.query = read_query(query_string)
+        exchange.form = form_of(headers.get("accept"), query.format, query.pretty)
         length = len(raw) + len(query_string)
         if length > self._limits.url:
             raise UriTooLong(
                 f"The URL has {length} bytes; at most {self._limits.url} are taken. "
                 "Long searches can be posted to _search."
             )
-        return Request(exchange.method, _segments(raw, self._root), query, headers)
+        return Request(exchange.method, _segments(raw, self._root), query.pairs, headers)
 
     async def _with_body(self, exchange: _Exchange, request: Request, receive: Receive) -> Request:
         if request.path[-1:] == ["_search"]:
@@ -230,9 +229,9 @@ class FhirFace:
         if not data:
             return request
         require_type(request.headers, FORM)
-        exchange.query = query = [*request.query, *_pairs(data)]
-        exchange.form = _form(request.headers, query)
-        return replace(request, query=query)
+        query = exchange.query = of_pairs((*request.query, *read_query(data).pairs))
+        exchange.form = form_of(request.headers.get("accept"), query.format, query.pretty)
+        return replace(request, query=query.pairs)
 
     async def _send(self, exchange: _Exchange, reply: Reply, identity: str, send: Send) -> int:
         headers = headers_of(reply, self._context.base_url)
@@ -252,10 +251,15 @@ class FhirFace:
     def _record(self, exchange: _Exchange, status: int, sent: int, seconds: float) -> None:
         self._metrics.request_ended(exchange.interaction, exchange.type, status, seconds)
         if self._log is not None:
-            names = parameter_names(exchange.query) if exchange.query else ""
             method = exchange.method if exchange.method in _METHODS else "?"
             self._log.record(
-                method, exchange.interaction, exchange.type, status, seconds, sent, names
+                method,
+                exchange.interaction,
+                exchange.type,
+                status,
+                seconds,
+                sent,
+                exchange.query.names,
             )
 
 
@@ -298,20 +302,3 @@ def _segments(raw_path: bytes, root: int) -> list[str]:
         return [unquote(segment, errors="strict") for segment in text.split("/")]
     except UnicodeDecodeError:
         raise BadRequest("The path of the URL is not UTF-8, percent-encoded.") from None
-
-
-def _form(headers: Mapping[str, str], query: Sequence[tuple[str, str]]) -> Form:
-    if not query:
-        return form_of(headers.get("accept"), None, None)
-    controls = dict(query)
-    return form_of(headers.get("accept"), controls.get("_format"), controls.get("_pretty"))
-
-
-def _pairs(query: bytes) -> list[tuple[str, str]]:
-    if query.count(b"&") >= _MOST_PAIRS:
-        raise BadRequest(f"A query may have {_MOST_PAIRS} parameters at the very most.")
-    try:
-        text = query.decode("ascii")
-        return parse_qsl(text, keep_blank_values=True, errors="strict")
-    except UnicodeDecodeError:
-        raise BadRequest("The query is not UTF-8, percent-encoded.") from None

@@ -9,45 +9,46 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from fhir_server.fhir import json_format
 
+Entries = list[bytes]
+"""Pieces of JSON that make one or more entries, with the commas between these."""
+
 
 def searchset(
-    entries: Sequence[bytes], links: Mapping[str, str], total: int | None = None
+    entries: Iterable[Entries], links: Mapping[str, str], total: int | None = None
 ) -> bytes:
-    """A Bundle of type searchset, of single entries or several of them at once.
-
-    `total` is left out when it is not known.
-    """
+    """A Bundle of type searchset; `total` is left out when it is not known."""
     return _bundle(b"searchset", entries, links, total)
 
 
 def history(entries: Sequence[bytes], links: Mapping[str, str], total: int | None = None) -> bytes:
     """A Bundle of type history."""
-    return _bundle(b"history", entries, links, total)
+    return _bundle(b"history", ([each] for each in entries), links, total)
 
 
 def response(type_: str, entries: Sequence[bytes]) -> bytes:
     """A Bundle of type batch-response or transaction-response."""
-    return _bundle(f"{type_}-response".encode(), entries, {}, None)
+    return _bundle(f"{type_}-response".encode(), ([each] for each in entries), {}, None)
 
 
-def match_entry(full_url: str, resource: bytes, mode: bytes = b"match") -> bytes:
+def match_entry(full_url: str, resource: bytes, mode: bytes = b"match") -> Entries:
     """An entry of a searchset; `mode` is match, include or outcome."""
     head = b'{"fullUrl":"%b","resource":' % full_url.encode() if full_url else b'{"resource":'
-    return b'%b%b,"search":{"mode":"%b"}}' % (head, resource, mode)
+    return [head, resource, b',"search":{"mode":"%b"}}' % mode]
 
 
 def match_entries(
-    base_url: str, resources: Iterable[tuple[str, str, bytes]], mode: bytes = b"match"
-) -> bytes:
-    """The entries of resources, by type, id and JSON, with commas between them."""
-    first = b'{"fullUrl":"%b/' % base_url.encode()
-    behind = b',"search":{"mode":"%b"}}' % mode
-    pieces: list[bytes] = []
-    before = first
-    for type_, id_, resource in resources:
-        pieces += (before, type_.encode(), b"/", id_.encode(), b'","resource":', resource, behind)
-        before = b"," + first
-    return b"".join(pieces)
+    url: str, ids: Sequence[str], resources: Sequence[bytes], mode: bytes = b"match"
+) -> Entries:
+    """The entries of at least one resource of one type, whose URL is given, by id and JSON."""
+    head = b'{"fullUrl":"%b/' % url.encode()
+    tail = b',"search":{"mode":"%b"}}' % mode
+    pieces = [tail + b"," + head] * (4 * len(resources))
+    pieces[0] = head
+    pieces[1::4] = "\n".join(ids).encode().split(b"\n")  # all at once; an id has no line break
+    pieces[2::4] = [b'","resource":'] * len(resources)
+    pieces[3::4] = resources
+    pieces.append(tail)
+    return pieces
 
 
 def history_entry(
@@ -77,16 +78,19 @@ def response_entry(
 
 
 def _bundle(
-    type_: bytes, entries: Iterable[bytes], links: Mapping[str, str], total: int | None
+    type_: bytes, entries: Iterable[Entries], links: Mapping[str, str], total: int | None
 ) -> bytes:
-    parts = [b'{"resourceType":"Bundle","type":"%b"' % type_]
+    """All in one join: what is stored is copied once."""
+    pieces = [b'{"resourceType":"Bundle","type":"%b"' % type_]
     if total is not None:
-        parts.append(b',"total":%d' % total)
+        pieces.append(b',"total":%d' % total)
     if links:
         listed = [{"relation": relation, "url": url} for relation, url in links.items()]
-        parts.append(b',"link":%b' % json_format.write(listed))
-    joined = b",".join(entries)
-    if joined:
-        parts.append(b',"entry":[%b]' % joined)
-    parts.append(b"}")
-    return b"".join(parts)
+        pieces.append(b',"link":%b' % json_format.write(listed))
+    before = b',"entry":['
+    for some in entries:
+        pieces.append(before)
+        pieces += some
+        before = b","
+    pieces.append(b"]}" if before == b"," else b"}")
+    return b"".join(pieces)

@@ -4,8 +4,6 @@ https://hl7.org/fhir/R4/http.html#ops
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
-from urllib.parse import quote_plus
 
 from fhir_server.fhir.outcome import Issue, operation_outcome
 from fhir_server.interactions.request import Reply, Request, Resource
@@ -82,23 +80,3 @@ def _returned(request: Request, version: Version, status: int, what: str, defaul
     elif form == "operationoutcome":
         reply.content = operation_outcome([Issue("information", "informational", what)])
     return reply
-
-
-def link(url: str, pairs: Sequence[tuple[str, str]]) -> str:
-    """A URL with a query, escaped no further than it must be."""
-    if not pairs:
-        return url
-    query = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs)
-    return f"{url}?{query}"
-
-
-def _quoted(text: str) -> str:
-    return _kept(text) if len(text) <= _LONGEST_KEPT else _escaped(text)
-
-
-def _escaped(text: str) -> str:
-    return quote_plus(text, safe=":/,$-._~")
-
-
-_LONGEST_KEPT = 200
-_kept = lru_cache(maxsize=4096)(_escaped)

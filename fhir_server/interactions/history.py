@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from fhir_server.errors import BadRequest, NotFound, UnknownParameter
 from fhir_server.fhir import bundle
 from fhir_server.fhir.temporal import Span, instant, span
-from fhir_server.interactions.answering import link
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.plain_query import SHORTENING, shortened
 from fhir_server.interactions.preconditions import etag
 from fhir_server.interactions.request import Reply, Request
+from fhir_server.kit.url import with_query
 from fhir_server.search.clause import shown
 from fhir_server.search.controls import FORMATTING
 from fhir_server.search.paging import PAGE_PARAMETER, Place, query_digest
@@ -101,14 +101,14 @@ def _links(
     request: Request, context: Context, asked: _Asked, versions: Sequence[Version]
 ) -> dict[str, str]:
     url = f"{context.base_url}/{'/'.join(request.path)}"
-    links = {"self": link(url, request.query)}
+    links = {"self": with_query(url, request.query)}
     if len(versions) > asked.count:
         last = versions[asked.count - 1]
         place = context.cursors.seal(
             Place((last.updated,), last.ordinal),
             query_digest("/".join(request.path), asked.pairs),
         )
-        links["next"] = link(url, [*asked.pairs, (PAGE_PARAMETER, place)])
+        links["next"] = with_query(url, [*asked.pairs, (PAGE_PARAMETER, place)])
     return links
 
 

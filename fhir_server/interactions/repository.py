@@ -3,8 +3,7 @@
 Every interaction reads and writes through it; nothing else but `system.py` holds a store.
 """
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,10 +15,26 @@ from fhir_server.storage.base import Conflict, DeadlineExceeded, GuardFailed, St
 from fhir_server.storage.query import Driver, Guard, Plan
 from fhir_server.storage.versions import Change, HistoryPosition, Page, Version
 
-_SEARCH = "The search took longer than allowed; add a condition that narrows it."
-_HISTORY = "The history took longer than allowed; narrow it by _since."
-_BEGIN = "The store did not answer in time, so that nothing was written; try again."
 _COMMIT = "Others kept writing the same, so that this could not be stored in time; try again."
+
+
+class _InTime:
+    """Says in its words that the store's time was up. It has no state, and serves all at once."""
+
+    def __init__(self, words: str) -> None:
+        self._words = words
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and issubclass(kind, DeadlineExceeded):
+            raise TimedOut(self._words) from None
+
+
+_SEARCH = _InTime("The search took longer than allowed; add a condition that narrows it.")
+_HISTORY = _InTime("The history took longer than allowed; narrow it by _since.")
+_BEGIN = _InTime("The store did not answer in time, so that nothing was written; try again.")
 
 
 def _uncounted(_outcome: str) -> None:
@@ -88,36 +103,36 @@ class Repository:
         limit: int,
     ) -> Sequence[Version]:
         """Versions, newest first; see `Store.history`."""
-        with _in_time(_HISTORY):
+        with _HISTORY:
             return await self.store.history(
                 type_, id_, since=since, at=at, after=after, limit=limit
             )
 
     async def find(self, plan: Plan) -> Page:
-        with _in_time(_SEARCH):
+        with _SEARCH:
             return await self.store.find(plan)
 
     async def find_ids(self, plan: Plan) -> Sequence[str]:
-        with _in_time(_SEARCH):
+        with _SEARCH:
             return await self.store.find_ids(plan)
 
     async def find_keys(self, plan: Plan, low: bytes, high: bytes) -> Sequence[bytes]:
-        with _in_time(_SEARCH):
+        with _SEARCH:
             return await self.store.find_keys(plan, low, high)
 
     async def count(self, plan: Plan, cap: int | None = None) -> tuple[int, bool]:
-        with _in_time(_SEARCH):
+        with _SEARCH:
             return await self.store.count(plan, cap)
 
     async def estimate(self, type_: str, driver: Driver | None) -> int:
-        with _in_time(_SEARCH):
+        with _SEARCH:
             return await self.store.estimate(type_, driver)
 
     async def commit(
         self, drafts: Sequence[Draft], guards: Sequence[Guard] = ()
     ) -> Sequence[Version]:
         """Stamp and store all drafts or none. Raises storage's Conflict and GuardFailed."""
-        with _in_time(_BEGIN):
+        with _BEGIN:
             digest = await self.knowing.begin()
         outcome, changes = "failed", list[Change]()
         try:
@@ -135,15 +150,6 @@ class Repository:
         if left is not None:
             await left
         return [change.version for change in changes]
-
-
-@contextmanager
-def _in_time(words: str) -> Iterator[None]:
-    """Says in these words that the store's time was up."""
-    try:
-        yield
-    except DeadlineExceeded:
-        raise TimedOut(words) from None
 
 
 def _gone(version: Version) -> Gone:

@@ -1,7 +1,9 @@
 """search, by GET and by POST _search. https://hl7.org/fhir/R4/http.html#search"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
+from operator import attrgetter
 
 from fhir_server.errors import TimedOut, TooCostly
 from fhir_server.fhir import bundle, json_format
@@ -11,11 +13,11 @@ from fhir_server.interactions.context import Context
 from fhir_server.interactions.request import Reply, Request
 from fhir_server.interactions.searching.containing import contained_matches
 from fhir_server.interactions.searching.explaining import explained, refused_search
-from fhir_server.interactions.searching.finding import Found, Parts, find
+from fhir_server.interactions.searching.finding import Found, find
 from fhir_server.interactions.searching.including import include
 from fhir_server.interactions.searching.linking import links_of
 from fhir_server.search.controls import Contained, Total
-from fhir_server.search.prepared import Prepared
+from fhir_server.search.prepared import Parts, Prepared
 from fhir_server.search.scopes import ALL_TYPES, Scope, of_compartment, of_system, of_type
 from fhir_server.storage.versions import Version
 
@@ -76,16 +78,14 @@ async def _answered(prepared: Prepared, context: Context) -> Reply:
     total = await _total(prepared, parts, found, context)
     included = await include(found.versions, prepared.controls.inclusions, context)
     links, followed = links_of(prepared, found, context)
-    entries = [
-        _matches(found, prepared, context),
-        _entries(included.versions, b"include", prepared, context),
-    ]
+    entries = _matches(found, prepared, context)
+    entries += _entries(included.versions, b"include", prepared, context)
     part_built = context.vocabulary().warnings(prepared.scope.types, prepared.pairs)
     issues = [*_dropped(prepared.dropped), *included.issues, *followed, *part_built]
     if issues:
         outcome = json_format.write(operation_outcome(issues))
         entries.append(bundle.match_entry("", outcome, b"outcome"))
-    return Reply(200, content=bundle.searchset([*filter(None, entries)], links, total))
+    return Reply(200, content=bundle.searchset(entries, links, total))
 
 
 async def _total(prepared: Prepared, parts: Parts, found: Found, context: Context) -> int | None:
@@ -104,28 +104,40 @@ async def _total(prepared: Prepared, parts: Parts, found: Found, context: Contex
     return total
 
 
-def _matches(found: Found, prepared: Prepared, context: Context) -> bytes:
+def _matches(found: Found, prepared: Prepared, context: Context) -> list[bundle.Entries]:
     """Entries of the matches: of their containers, or of what these contain."""
     controls = prepared.controls
     if controls.contained is Contained.FALSE or not controls.contained_alone:
         return _entries(found.versions, b"match", prepared, context)
     show = context.searching.subsetting.show(controls)
-    return b",".join(
+    return [
         bundle.match_entry(url, content if show is None else show(type_, content))
         for type_, url, content in contained_matches(found, prepared, context.base_url)
-    )
+    ]
 
 
 def _entries(
-    versions: Iterable[Version], mode: bytes, prepared: Prepared, context: Context
-) -> bytes:
+    versions: Sequence[Version], mode: bytes, prepared: Prepared, context: Context
+) -> list[bundle.Entries]:
+    """The entries of versions, those of one type behind each other together."""
+    if not versions:
+        return []
     show = context.searching.subsetting.show(prepared.controls)
-    shown = [
-        (version.type, version.id, content if show is None else show(version.type, content))
-        for version in versions
-        if (content := version.content) is not None
-    ]
-    return bundle.match_entries(context.base_url, shown, mode)
+    entries = []
+    for type_, some in groupby(versions, _type_of):
+        ids, contents = [], []
+        for version in some:
+            content = version.content
+            if content is not None:
+                ids.append(version.id)
+                contents.append(content if show is None else show(type_, content))
+        if ids:
+            url = f"{context.base_url}/{type_}"
+            entries.append(bundle.match_entries(url, ids, contents, mode))
+    return entries
+
+
+_type_of = attrgetter("type")
 
 
 def _dropped(names: Sequence[str]) -> list[Issue]:

@@ -6,6 +6,7 @@ What nobody defined is refused by name, with the nearest names there are; lenien
 leaves it out and says so. A wrong value is always refused.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Final
@@ -16,12 +17,12 @@ from fhir_server.search.bound import Bound
 from fhir_server.search.catalog import STORED, Catalog
 from fhir_server.search.chaining import chained, listed, reverse_chained
 from fhir_server.search.clause import Clause, shown
+from fhir_server.search.criterion import Criterion
 from fhir_server.search.filtering import filtered
 from fhir_server.search.full_text import full_text_criteria
 from fhir_server.search.joining import Criteria, Joining
 from fhir_server.search.modifiers import criterion_of, modifiers_of
 from fhir_server.search.parameters import ready_parameter
-from fhir_server.search.planning import Criterion
 from fhir_server.search.query_string import of_the_moment
 from fhir_server.search.resolving import Deferred
 from fhir_server.search.schemes import PATIENT, Scheme, scheme_of
@@ -64,7 +65,7 @@ class Binder:
         self._patients = catalog.definitions.compartment(PATIENT)
         self._schemes: dict[str, Scheme] = {}
         self._ready: dict[tuple[str, str], Bound] = {}
-        self._criteria: dict[tuple[str, str, tuple[str, ...]], Criteria] = {}
+        self._criteria: OrderedDict[tuple[str, str, tuple[str, ...]], Criteria] = OrderedDict()
 
     def bind(
         self, type_: str, clauses: Sequence[Clause], context: Context, *, lenient: bool
@@ -158,7 +159,7 @@ class Binder:
             known = self._asked(type_, clause, context)
             if _worth_remembering(clause):
                 if len(self._criteria) >= _MOST_REMEMBERED:
-                    self._criteria.clear()
+                    self._criteria.popitem(last=False)
                 self._criteria[place] = known
         return known
 
@@ -184,8 +185,12 @@ class Binder:
 
 def _worth_remembering(clause: Clause) -> bool:
     """Short ones only, so that memory stays small."""
-    written = sum(map(len, clause.values))
-    return written <= _LONGEST_REMEMBERED and not any(map(of_the_moment, clause.values))
+    written = 0
+    for value in clause.values:
+        written += len(value)
+        if written > _LONGEST_REMEMBERED or of_the_moment(value):
+            return False
+    return True
 
 
 def _not_yet(name: str) -> UnknownParameter:

@@ -16,7 +16,7 @@ from fhir_server.fhir.primitives import is_id
 from fhir_server.fhir.reference import Local, parse
 from fhir_server.search import keys
 from fhir_server.search.conditions import names_type
-from fhir_server.search.planning import NOTHING, Criterion, Rank, any_of
+from fhir_server.search.criterion import NOTHING, Criterion, Rank, any_of
 from fhir_server.search.schemes import PATIENT, Scheme, names_group
 from fhir_server.search.values.escapes import unescape
 from fhir_server.search.values.parameter import Context, Parameter
@@ -55,7 +55,10 @@ class Bound:
         """The criterion that one of the values holds; BadRequest for a wrong one."""
         if self.type == "special" and len(values) > MOST_CIRCLES:
             raise TooCostly(f"{self.code} takes {MOST_CIRCLES} values, not {len(values)}.")
-        test = any_of([self._test(value, context) for value in values])
+        if len(values) == 1:
+            test = self._test(values[0], context)
+        else:
+            test = any_of([self._test(value, context) for value in values])
         code, memberships = self.code, self.scheme.memberships
         return Criterion(
             code,

@@ -19,8 +19,8 @@ from fhir_server.errors import BadRequest, UnknownParameter
 from fhir_server.search.bound import Bound
 from fhir_server.search.catalog import STORED
 from fhir_server.search.clause import Clause, shown
+from fhir_server.search.criterion import Criterion
 from fhir_server.search.joining import Criteria, Joining, Stage
-from fhir_server.search.planning import Criterion
 from fhir_server.search.query_string import clause_of
 from fhir_server.search.referring import (
     URL,

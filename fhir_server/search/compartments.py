@@ -9,7 +9,7 @@ device and their like by the reference parameters that the definition names.
 from fhir_server.definitions.registry import Definitions
 from fhir_server.search.binding import Binder
 from fhir_server.search.clause import Clause
-from fhir_server.search.planning import Criterion, Rank, any_of
+from fhir_server.search.criterion import Criterion, Rank, any_of
 from fhir_server.search.schemes import PATIENT
 from fhir_server.search.scopes import Compartment
 from fhir_server.search.values.parameter import Context

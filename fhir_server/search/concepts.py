@@ -21,8 +21,9 @@ from fhir_server.fhir.reference import Elsewhere, Local, parse
 from fhir_server.search.bound import Bound
 from fhir_server.search.canonicals import StoredDefinitions
 from fhir_server.search.clause import shown
+from fhir_server.search.criterion import Criterion, Rank, any_of
 from fhir_server.search.joining import Joining
-from fhir_server.search.planning import MOST_TERMS, Criterion, Rank, any_of
+from fhir_server.search.openings import MOST_TERMS
 from fhir_server.search.resolving import Deferred, Finder
 from fhir_server.search.values import token
 from fhir_server.search.values.escapes import unescape, wrong

@@ -16,9 +16,9 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from fhir_server.search import keys
+from fhir_server.search.criterion import Criterion, Rank
 from fhir_server.search.entries import Entries, Indexed
 from fhir_server.search.gathering import Gathered, Visit
-from fhir_server.search.planning import Criterion, Rank
 from fhir_server.storage.query import (
     AllOf,
     AnyOf,

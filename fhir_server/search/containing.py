@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from fhir_server.errors import BadRequest, TooCostly
 from fhir_server.search.contained import MOST_SLOTS, criteria_in_slot, there
 from fhir_server.search.controls import Contained
-from fhir_server.search.planning import Criterion, Rank, any_of, make_plan
-from fhir_server.search.prepared import Prepared
+from fhir_server.search.criterion import Criterion, Rank, any_of
+from fhir_server.search.planning import make_plan
+from fhir_server.search.prepared import Parts, Prepared
 from fhir_server.search.resolving import Deferred, Finder, resolved
 from fhir_server.search.schemes import Scheme
 from fhir_server.search.sorting import ByIndex
@@ -64,7 +65,7 @@ class Containing:
         self._containers = containers
         self._scheme = scheme
 
-    async def plans(self, prepared: Prepared, finder: Finder) -> Sequence[Sequence[Plan]]:
+    async def plans(self, prepared: Prepared, finder: Finder) -> Parts:
         """The parts of the result; see `Searching.plans`. TooCostly beyond MOST_SLOTS."""
         ((type_, criteria),) = prepared.criteria.items()
         assert isinstance(prepared.order, ByIndex)  # noqa: S101 -- no other order is let through

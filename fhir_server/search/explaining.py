@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fhir_server.errors import FhirError
-from fhir_server.search.planning import Candidate, Criterion, Rank, candidates, make_plan
+from fhir_server.search.criterion import Criterion, Rank
+from fhir_server.search.planning import Candidate, candidates, make_plan
 from fhir_server.search.resolving import Deferred, Finder
 from fhir_server.search.schemes import PATIENT, Scheme
 from fhir_server.search.usage import usage_of

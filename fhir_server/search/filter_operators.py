@@ -24,9 +24,9 @@ from fhir_server.errors import BadRequest, UnknownParameter
 from fhir_server.search import modifiers
 from fhir_server.search.bound import Bound
 from fhir_server.search.clause import Clause, shown
+from fhir_server.search.criterion import Criterion, Rank, any_of
 from fhir_server.search.filter_syntax import Comparison
 from fhir_server.search.joining import Criteria, Joining
-from fhir_server.search.planning import Criterion, Rank, any_of
 from fhir_server.search.values import date, number, string
 from fhir_server.search.values.escapes import escape, split
 from fhir_server.search.values.parameter import Context, Parameter

@@ -26,6 +26,7 @@ from fhir_server.search.chaining import (
     stages_of,
 )
 from fhir_server.search.clause import Clause, shown
+from fhir_server.search.criterion import Criterion, Rank, any_of
 from fhir_server.search.filter_operators import (
     criteria_of,
     presence_asked,
@@ -43,7 +44,6 @@ from fhir_server.search.filter_syntax import (
     parse_filter,
 )
 from fhir_server.search.joining import Criteria, Joining, Stage
-from fhir_server.search.planning import Criterion, Rank, any_of
 from fhir_server.search.query_string import clause_of
 from fhir_server.search.resolving import Deferred, Finder, resolved
 from fhir_server.search.values.escapes import escape

@@ -16,7 +16,7 @@ from typing import Final
 
 from fhir_server.errors import BadRequest, UnknownParameter
 from fhir_server.search.clause import Clause, refusal, shown
-from fhir_server.search.planning import Criterion, Rank, any_of
+from fhir_server.search.criterion import Criterion, Rank, any_of
 from fhir_server.search.values.escapes import unescape
 from fhir_server.search.words import FULL_TEXT, FullText, word_key, words_of
 from fhir_server.storage.query import AllOf, KeyIs, Test

@@ -19,8 +19,8 @@ from fhir_server.fhir.primitives import is_id
 from fhir_server.fhir.reference import Elsewhere, Local, parse
 from fhir_server.search import keys
 from fhir_server.search.bound import Bound
+from fhir_server.search.criterion import Criterion, Rank, any_of
 from fhir_server.search.joining import Joining, Stage
-from fhir_server.search.planning import Criterion, Rank, any_of
 from fhir_server.search.referring import goes_by_url, targets_of
 from fhir_server.search.resolving import Deferred, Finder
 from fhir_server.search.values import reference

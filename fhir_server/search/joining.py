@@ -19,8 +19,9 @@ from msgspec.structs import replace
 from fhir_server.errors import TooCostly
 from fhir_server.search.bound import Bound
 from fhir_server.search.clause import Clause, shown
-from fhir_server.search.planning import Criterion, make_plan
-from fhir_server.search.resolving import Deferred, Finder, resolved
+from fhir_server.search.criterion import Criterion
+from fhir_server.search.planning import OLDEST_FIRST, Ways, make_plan
+from fhir_server.search.resolving import Deferred, Finder, resolved, ways_of
 from fhir_server.search.schemes import Scheme
 from fhir_server.search.values.parameter import Context
 from fhir_server.storage.query import IdIs, KeyIn, Plan
@@ -74,6 +75,8 @@ class Stage:
     asked: str
     """The criteria as they were written, for messages."""
     most: int
+    ways: Ways | None = None
+    """How it can be searched, unless other searches come first."""
 
     @property
     def type(self) -> str:
@@ -104,7 +107,7 @@ class Stage:
     async def _plan(self, finder: Finder) -> Plan:
         """The plan of at most one match more than is allowed."""
         known = await resolved(self.criteria, finder)
-        plan = await make_plan(self.scheme, known, finder.estimate)
+        plan = await make_plan(self.scheme, known, finder.estimate, ways=self.ways)
         return replace(plan, limit=self.most + 1)
 
     async def _too_many(self, plan: Plan, finder: Finder) -> TooCostly:
@@ -140,7 +143,8 @@ class Joining:
         self._stages += 1
         if self._stages > MOST_STAGES:
             raise _too_many_searches()
-        return Stage(self.binding.scheme(type_), criteria, asked, self._most)
+        scheme = self.binding.scheme(type_)
+        return Stage(scheme, criteria, asked, self._most, ways_of(scheme, criteria, OLDEST_FIRST))
 
     @contextmanager
     def deeper(self) -> Iterator[None]:

@@ -14,8 +14,8 @@ from typing import Final
 from fhir_server.search import concepts, hierarchies
 from fhir_server.search.bound import Bound
 from fhir_server.search.clause import Clause, refusal
+from fhir_server.search.criterion import Criterion, Rank, any_of
 from fhir_server.search.joining import Joining
-from fhir_server.search.planning import Criterion, Rank, any_of
 from fhir_server.search.resolving import Deferred
 from fhir_server.search.values import reference, string, token, uri
 from fhir_server.search.values.parameter import Parameter

@@ -10,9 +10,7 @@ by may be what a patient is called, and links end up in logs.
 import base64
 import hashlib
 import hmac
-import json
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -21,10 +19,13 @@ from fhir_server.errors import BadRequest
 
 PAGE_PARAMETER = "_page"
 
-_FORMAT = 2
+_FORMAT = 3
 _SEAL_BYTES = 16
-_LONGEST_KEPT = 500
-"""Characters of a query whose digest is remembered: the next pages ask for it again."""
+_KEY_BYTES = 64
+"""Most that a keyed BLAKE2b takes."""
+_STREAM_BYTES = 64
+"""As many as it gives."""
+_DIGEST_BYTES = 32
 _LONGEST = 8 * 1024
 """Characters of a place that are looked at at all."""
 
@@ -43,20 +44,13 @@ class Place(NamedTuple):
     """Whether the page is the one before the row, and not the one behind it."""
 
 
-def query_digest(type_: str, criteria: Iterable[tuple[str, str]]) -> bytes:
-    """Which result a place belongs to: the type and its criteria, in whatever order they came."""
-    pairs = tuple(sorted(criteria))
-    if sum([len(name) + len(value) for name, value in pairs]) <= _LONGEST_KEPT:
-        return _kept_digest(type_, pairs)
-    return _digest(type_, pairs)
+def query_digest(type_: str, criteria: Iterable[tuple[str, str]], *further: object) -> bytes:
+    """Which result a place belongs to: the type and its criteria, in whatever order they came.
 
-
-def _digest(type_: str, criteria: tuple[tuple[str, str], ...]) -> bytes:
-    text = json.dumps([type_, *criteria], separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-
-
-_kept_digest = lru_cache(maxsize=1024)(_digest)
+    What is `further` said of it are texts, numbers, and lists of such, in their order.
+    """
+    said = ascii((type_, sorted(criteria), further))
+    return hashlib.blake2b(said.encode(), digest_size=_DIGEST_BYTES).digest()
 
 
 class Cursors:
@@ -65,7 +59,7 @@ class Cursors:
     def __init__(self, key: bytes) -> None:
         if len(key) < _SEAL_BYTES:
             raise ValueError(f"the key for page links needs {_SEAL_BYTES} bytes or more")
-        self._key = key
+        self._key = key if len(key) <= _KEY_BYTES else hashlib.blake2b(key).digest()
 
     def seal(self, place: Place, query: bytes, caller: str = "") -> str:
         """A place as characters that are safe in a URL."""
@@ -86,12 +80,18 @@ class Cursors:
 
     def _sign(self, written: bytes, query: bytes, caller: str) -> bytes:
         message = written + query + caller.encode("utf-8", "surrogatepass")
-        return hmac.digest(self._key, message, "sha256")[:_SEAL_BYTES]
+        return self._keyed(b"seal", message, _SEAL_BYTES)
 
     def _masked(self, written: bytes, seal: bytes) -> bytes:
         """Under a stream that only the secret and the seal tell; twice is the same again."""
-        stream = hashlib.shake_256(b"mask" + self._key + seal).digest(len(written))
-        return (int.from_bytes(written) ^ int.from_bytes(stream)).to_bytes(len(written))
+        size = len(written)
+        blocks = range(0, size, _STREAM_BYTES)
+        stream = b"".join([self._keyed(b"mask", seal + b"%d" % block) for block in blocks])
+        return (int.from_bytes(written) ^ int.from_bytes(stream[:size])).to_bytes(size)
+
+    def _keyed(self, use: bytes, message: bytes, size: int = _STREAM_BYTES) -> bytes:
+        """What only the secret tells of a message; different for each use."""
+        return hashlib.blake2b(message, key=self._key, person=use, digest_size=size).digest()
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -13,9 +13,9 @@ from fhir_server.search import keys
 from fhir_server.search.bound import Bound
 from fhir_server.search.catalog import TypeCatalog
 from fhir_server.search.collecting import nearest
+from fhir_server.search.criterion import Rank
 from fhir_server.search.entries import Indexed
 from fhir_server.search.paths import Found, Path, Tuple
-from fhir_server.search.planning import Rank
 from fhir_server.search.rewriting import Derivation
 from fhir_server.search.schemes import Scheme
 from fhir_server.search.values.parameter import Component, Parameter

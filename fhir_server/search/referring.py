@@ -12,7 +12,9 @@ from typing import Final
 
 from fhir_server.search import keys
 from fhir_server.search.bound import Bound
-from fhir_server.search.planning import FEW, MOST_TERMS, NOTHING, Criterion, Rank
+from fhir_server.search.criterion import NOTHING, Criterion, Rank
+from fhir_server.search.openings import MOST_TERMS
+from fhir_server.search.planning import FEW
 from fhir_server.search.schemes import PATIENT
 from fhir_server.search.values import reference, uri
 from fhir_server.search.values.forms import Form

@@ -11,8 +11,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from fhir_server.search.planning import Criterion
-from fhir_server.storage.query import Driver, Plan
+from fhir_server.search.criterion import Criterion
+from fhir_server.search.planning import Ways
+from fhir_server.search.schemes import Scheme
+from fhir_server.storage.query import Driver, Order, Plan
 from fhir_server.storage.versions import Page
 
 
@@ -50,6 +52,12 @@ class Deferred:
     """Asks what there is to ask; BadRequest or TooCostly says what is wrong with the answer."""
     by_others: bool = False
     """Whether it is about what refers to a match, which nothing does to a contained resource."""
+
+
+def ways_of(scheme: Scheme, criteria: Sequence[Criterion | Deferred], order: Order) -> Ways | None:
+    """The ways to search, which can be kept; None where the criteria are not known yet."""
+    known = [each for each in criteria if isinstance(each, Criterion)]
+    return Ways(scheme, known, order) if len(known) == len(criteria) else None
 
 
 async def resolved(

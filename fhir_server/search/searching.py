@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/search.html
     pairs → query_string → binding → planning → Plan, and from a page's end → paging → next link
 """
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
 from functools import lru_cache, partial
@@ -16,6 +17,7 @@ from fhir_server.definitions.registry import Definitions
 from fhir_server.definitions.search_parameters import SearchParameter
 from fhir_server.errors import BadRequest
 from fhir_server.kit.clock import Clock, SystemClock
+from fhir_server.kit.url import with_query
 from fhir_server.search.binding import Binder
 from fhir_server.search.catalog import Catalog
 from fhir_server.search.clause import Clause, shown
@@ -30,21 +32,16 @@ from fhir_server.search.controls import (
     processed,
     read_controls,
 )
+from fhir_server.search.criterion import Criterion, any_of
 from fhir_server.search.explaining import Explanation, explain, narrowing
 from fhir_server.search.including import Linking
 from fhir_server.search.paging import PAGE_PARAMETER, Cursors, Place, query_digest
-from fhir_server.search.planning import (
-    OLDEST_FIRST,
-    Criterion,
-    any_of,
-    dated_first,
-    make_plan,
-)
-from fhir_server.search.prepared import Prepared
+from fhir_server.search.planning import OLDEST_FIRST, Ways, dated_first, make_plan
+from fhir_server.search.prepared import Parts, Prepared
 from fhir_server.search.query_string import Limits, Pair, of_the_moment, parse
-from fhir_server.search.resolving import Deferred, Finder, resolved
+from fhir_server.search.resolving import Deferred, Finder, resolved, ways_of
 from fhir_server.search.scopes import Scope, of_type
-from fhir_server.search.sorting import ByIndex, Sorter
+from fhir_server.search.sorting import ByIndex, ByValues, Sorter
 from fhir_server.search.subsetting import Subsetting
 from fhir_server.search.values.parameter import Context
 from fhir_server.search.words import FullText
@@ -54,6 +51,8 @@ _MOST_REMEMBERED: Final = 1024
 """Searches whose meaning is kept."""
 _LONGEST_REMEMBERED: Final = 300
 """Characters of all names and values of such a search."""
+_MOST_TYPES_REMEMBERED: Final = 10
+"""Types that such a search looks through: it is remembered what it means for each."""
 _Criteria = Mapping[str, tuple[Criterion | Deferred, ...]]
 """By type."""
 
@@ -93,7 +92,9 @@ class Searching:
             if "contained" in definitions.elements.children(each)
         )
         self._containing = Containing(tuple(containers), self._binder.scheme)
-        self._prepared: dict[tuple[Scope, tuple[Pair, ...], bool, str], Prepared] = {}
+        self._prepared: OrderedDict[tuple[Scope, tuple[Pair, ...], bool, str], Prepared] = (
+            OrderedDict()
+        )
         """What was asked lately: screens and jobs ask the same again and again."""
         self._kept_controls = lru_cache(maxsize=_MOST_REMEMBERED)(self._controls)
 
@@ -110,29 +111,37 @@ class Searching:
         asked = (scope, tuple(pairs), lenient, caller)
         known = self._prepared.get(asked)
         if known is None:
-            known = self._prepare(scope, pairs, lenient=lenient, caller=caller)
-            if _worth_remembering((*scope.asked, *pairs)):
+            worth = _worth_remembering((*scope.asked, *pairs))
+            known = self._prepare(scope, pairs, lenient=lenient, caller=caller, worth=worth)
+            if worth and len(scope.types) <= _MOST_TYPES_REMEMBERED:
                 if len(self._prepared) >= _MOST_REMEMBERED:
-                    self._prepared.clear()
+                    self._prepared.popitem(last=False)
                 self._prepared[asked] = known
         return known
 
     def _prepare(
-        self, scope: Scope, pairs: Sequence[Pair], *, lenient: bool, caller: str
+        self, scope: Scope, pairs: Sequence[Pair], *, lenient: bool, caller: str, worth: bool
     ) -> Prepared:
+        """`worth` says whether all the pairs are worth remembering, and so their controls."""
         query = parse(pairs, self._limits)
-        read = self._kept_controls if _worth_remembering(query.controls) else self._controls
-        controls, kept, ignored = read(scope.types, query.controls, lenient)
+        kept = worth or _worth_remembering(query.controls)
+        read = self._kept_controls if kept else self._controls
+        controls, further, ignored = read(scope.types, query.controls, lenient)
         criteria, used, unknown = self._bind(scope, query.clauses, lenient=lenient)
-        further = tuple(pair for pair in kept if pair[0] != PAGE_PARAMETER)
+        order = self._sorter.order(scope.types, controls.sort)
+        ways, parts = self._planned(criteria, order, controls)
+        asked = (*scope.asked, *[clause.pair for clause in used])
         prepared = Prepared(
             scope,
             criteria,
             controls,
-            self._sorter.order(scope.types, controls.sort),
-            (*scope.asked, *(clause.pair for clause in used)),
-            processed(further, controls),
+            order,
+            asked,
+            further,
+            with_query("/".join((self._base_url, *scope.path)), asked + further),
             (*unknown, *ignored),
+            ways=ways,
+            parts=parts,
         )
         if controls.contained is not Contained.FALSE:
             require_containable(prepared)
@@ -162,21 +171,51 @@ class Searching:
         """Names of the modifiers that a searchable parameter takes."""
         return self._binder.modifiers(type_, code)
 
-    async def plans(self, prepared: Prepared, finder: Finder) -> Sequence[Sequence[Plan]]:
+    async def plans(self, prepared: Prepared, finder: Finder) -> Parts:
         """What to ask the store: one part of the result after the other, of each part all types.
 
         The plans have the order of the result; what they lack is the place and the limit.
         """
+        if prepared.parts is not None:
+            return prepared.parts
         if prepared.controls.contained is not Contained.FALSE:
             return await self._containing.plans(prepared, finder)
         order = prepared.order.order if isinstance(prepared.order, ByIndex) else OLDEST_FIRST
         plans = [
-            await self._plan(type_, criteria, finder, order)
+            await self._plan(type_, criteria, finder, order, prepared.ways.get(type_))
             for type_, criteria in prepared.criteria.items()
         ]
-        if isinstance(prepared.order, ByIndex) and prepared.order.dated_first:
-            ((type_, criteria),) = prepared.criteria.items()
-            return [[plan] for plan in dated_first(self._binder.scheme(type_), criteria, plans[0])]
+        return self._in_parts(prepared.criteria, prepared.order, plans)
+
+    def _planned(
+        self, criteria: _Criteria, order: ByIndex | ByValues, controls: Controls
+    ) -> tuple[Mapping[str, Ways], Parts | None]:
+        """The plans of a page where nothing has to be asked for them, else what they choose from.
+
+        That is by type, without those where other searches come first.
+        """
+        if controls.contained is not Contained.FALSE or controls.explain:
+            return {}, None
+        wanted = order.order if isinstance(order, ByIndex) else OLDEST_FIRST
+        ways: dict[str, Ways] = {}
+        plans: list[Plan] = []
+        for type_, some in criteria.items():
+            found = ways_of(self._binder.scheme(type_), some, wanted)
+            if found is not None:
+                ways[type_] = found
+                plan = found.decided()
+                if plan is not None:
+                    plans.append(replace(plan, limit=controls.count))
+        if len(plans) < len(criteria):
+            return ways, None
+        return {}, self._in_parts(criteria, order, plans)
+
+    def _in_parts(
+        self, criteria: _Criteria, order: ByIndex | ByValues, plans: Sequence[Plan]
+    ) -> Parts:
+        if isinstance(order, ByIndex) and order.dated_first:
+            ((type_, some),) = criteria.items()
+            return [[plan] for plan in dated_first(self._binder.scheme(type_), some, plans[0])]
         return [plans]
 
     async def explain(self, prepared: Prepared, finder: Finder) -> Sequence[Explanation]:
@@ -217,9 +256,11 @@ class Searching:
         pairs: tuple[Pair, ...],
         lenient: bool,  # noqa: FBT001 -- a memory of positional arguments is the faster one
     ) -> tuple[Controls, tuple[Pair, ...], tuple[str, ...]]:
-        """The controls, the pairs understood, and the names that lenient handling left out."""
+        """The controls, their pairs for links, and the names that lenient handling left out."""
         require = partial(self._require_known, types)
-        return read_controls(pairs, self.sizes, lenient=lenient, require=require)
+        controls, kept, ignored = read_controls(pairs, self.sizes, lenient=lenient, require=require)
+        further = [pair for pair in kept if pair[0] != PAGE_PARAMETER]
+        return controls, processed(further, controls), ignored
 
     def _require_known(self, types: tuple[str, ...], fields: Fields) -> None:
         """UnknownParameter for what a control names and the types do not have."""
@@ -276,9 +317,11 @@ class Searching:
         criteria: Sequence[Criterion | Deferred],
         finder: Finder,
         order: Order = OLDEST_FIRST,
+        ways: Ways | None = None,
     ) -> Plan:
         known = await resolved(criteria, finder)
-        return await make_plan(self._binder.scheme(type_), known, finder.estimate, order=order)
+        scheme = self._binder.scheme(type_)
+        return await make_plan(scheme, known, finder.estimate, order=order, ways=ways)
 
     def _context(self) -> Context:
         return Context(self._clock.now(), self._zone, self._base_url)
@@ -286,17 +329,17 @@ class Searching:
 
 def _worth_remembering(pairs: Sequence[Pair]) -> bool:
     """Short ones only, but for the pages behind the first."""
-    written = sum([len(name) + len(value) for name, value in pairs])
-    return written <= _LONGEST_REMEMBERED and not any(
-        name == PAGE_PARAMETER or of_the_moment(value) for name, value in pairs
-    )
+    written = 0
+    for name, value in pairs:
+        written += len(name) + len(value)
+        if name == PAGE_PARAMETER or of_the_moment(value):
+            return False
+    return written <= _LONGEST_REMEMBERED
 
 
 def _digest(prepared: Prepared) -> bytes:
     """Which result a page link belongs to: its criteria and its order."""
-    sort = [("_sort", f"{'-' * key.descending}{key.code}") for key in prepared.controls.sort]
-    order = [(f"{name} {at}", code) for at, (name, code) in enumerate(sort)]
-    if prepared.controls.contained is not Contained.FALSE:
-        alone = str(prepared.controls.contained_alone)
-        order.append((f"_contained {prepared.controls.contained.value}", alone))
-    return query_digest("/".join(prepared.scope.path), [*prepared.asked, *order])
+    controls = prepared.controls
+    order = [(key.code, key.descending) for key in controls.sort]
+    shown = (controls.contained.value, controls.contained_alone)
+    return query_digest("/".join(prepared.scope.path), prepared.asked, order, shown)

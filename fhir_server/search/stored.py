@@ -11,7 +11,7 @@ from typing import Final
 from fhir_server.search import keys
 from fhir_server.search.bound import truth_of_missing
 from fhir_server.search.clause import Clause, refusal
-from fhir_server.search.planning import NOTHING, Criterion, Rank, any_of
+from fhir_server.search.criterion import NOTHING, Criterion, Rank, any_of
 from fhir_server.search.values import date
 from fhir_server.search.values.escapes import unescape
 from fhir_server.search.values.parameter import Context, Parameter

@@ -53,7 +53,9 @@ class Facts:
     """Whether nobody ever sees half of a commit of several changes."""
     warnings: tuple[str, ...] = ()
     at_once: bool = False
-    """Whether `get` and `get_version` are done without waiting for anything."""
+    """Whether `get` and `get_version` are done without waiting for anything.
+
+    What else reads may then be called outside of a task as well."""
 
 
 class Store(Protocol):

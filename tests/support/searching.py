@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, tzinfo
 from typing import Any
 
+from fhir_server.search.criterion import Criterion
 from fhir_server.search.entries import Entries
 from fhir_server.search.keys import indexed
-from fhir_server.search.planning import Criterion
 from fhir_server.search.searching import Searching
 from fhir_server.search.values import composite
 from fhir_server.search.values.parameter import Component, Context, Parameter

@@ -8,15 +8,15 @@ an ordinal, never a number of rows, so that what others write meanwhile moves no
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from msgspec import structs
+import msgspec
+from msgspec.structs import replace
 
 from fhir_server.errors import TooCostly
 from fhir_server.interactions.repository import Repository
 from fhir_server.search.paging import Place
-from fhir_server.search.prepared import Prepared
+from fhir_server.search.prepared import Parts, Prepared
 from fhir_server.search.sorting import ByIndex, ByValues
 from fhir_server.storage.query import By, Order, Plan
 from fhir_server.storage.versions import Page, Position, Version
@@ -24,12 +24,8 @@ from fhir_server.storage.versions import Page, Position, Version
 _AT_ONCE: Final = 500
 """Matches read together while they are sorted; others get their turn in between."""
 
-Parts = Sequence[Sequence[Plan]]
-"""The result is one part after the other; the plans of a part, one a type, are merged."""
 
-
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """One page of a result."""
 
     versions: Sequence[Version] = ()
@@ -46,10 +42,22 @@ class Found:
 async def find(prepared: Prepared, parts: Parts, repository: Repository, most_sorted: int) -> Found:
     """The page that was asked for; TooCostly when more would have to be sorted than allowed."""
     if isinstance(prepared.order, ByIndex):
-        return await _in_order(prepared, prepared.order.order, parts, repository)
+        order = prepared.order.order
+        if prepared.place is None and len(parts) == 1:
+            return await _first_of_one(parts[0], order, prepared.controls.count, repository)
+        return await _in_order(prepared, order, parts, repository)
     (plans,) = parts
     await require_few(prepared.order, plans, repository, most_sorted)
     return await _sorted(prepared, prepared.order, plans, repository)
+
+
+async def _first_of_one(
+    plans: Sequence[Plan], order: Order, count: int, repository: Repository
+) -> Found:
+    """The first page of a result of one part, as nearly all are."""
+    page = await _merged(plans, order, None, count, repository)
+    following = None if page.next is None else _place(0, page.next)
+    return Found(page.versions, None, following, [0] * len(page.versions))
 
 
 async def _in_order(
@@ -101,7 +109,7 @@ async def _merged(
     repository: Repository,
 ) -> Page:
     """The page of several types together, in one order."""
-    asked = [structs.replace(plan, order=order, after=after, limit=limit) for plan in plans]
+    asked = [_asking(plan, order, after, limit) for plan in plans]
     if len(asked) == 1:
         return await repository.find(asked[0])
     pages = await asyncio.gather(*map(repository.find, asked))
@@ -118,6 +126,13 @@ async def _merged(
         place_of(shown[-1]) if more and shown else None,
         place_of(shown[0]) if shown else None,
     )
+
+
+def _asking(plan: Plan, order: Order, after: Position | None, limit: int) -> Plan:
+    """The plan of one page; of a first page it often is that already."""
+    if after is None and plan.after is None and plan.limit == limit and plan.order == order:
+        return plan
+    return replace(plan, order=order, after=after, limit=limit)
 
 
 _POSITIONS: Final[dict[By, Callable[[Version], Position]]] = {
@@ -188,9 +203,7 @@ async def _sorted(
     for plan in plans:
         after: Position | None = None
         while True:
-            page = await repository.find(
-                structs.replace(plan, order=Order(), after=after, limit=_AT_ONCE)
-            )
+            page = await repository.find(replace(plan, order=Order(), after=after, limit=_AT_ONCE))
             total += len(page.versions)
             best += _ranked(page.versions, order, from_, backward=backward)
             best.sort(key=_rank, reverse=backward)

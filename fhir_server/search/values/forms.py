@@ -29,7 +29,10 @@ def indexers(forms: Mapping[str, Forms]) -> Mapping[str, Indexer]:
 
 def key_is(parameter: Indexed, forms: Sequence[Form]) -> KeyIs:
     """Some key of the parameter has one of the forms."""
-    return KeyIs(tuple(parameter.prefix + form for form in dict.fromkeys(forms)))
+    prefix = parameter.prefix
+    if len(forms) == 1:
+        return KeyIs((prefix + forms[0],))
+    return KeyIs(tuple([prefix + form for form in dict.fromkeys(forms)]))
 
 
 def _index(forms: Forms, parameter: Indexed) -> Index:

@@ -44,7 +44,10 @@ _IMPLIED_TYPES = frozenset({"code", "boolean"})
 
 def forms_searched(parameter: Parameter, value: str) -> Sequence[Form]:
     """Forms of which a match has one, for `code`, `system|code` and `|code`."""
-    system, code = _read(parameter, value)
+    return _forms_of(parameter, value, *_read(parameter, value))
+
+
+def _forms_of(parameter: Parameter, value: str, system: str | None, code: str) -> Sequence[Form]:
     if not code:
         raise wrong(parameter, value, "a code is needed here, as in `code` or `system|code`")
     if parameter.types == {"boolean"} and code not in {"true", "false"}:
@@ -61,7 +64,7 @@ def test(parameter: Parameter, value: str, _: Context) -> Test:
         groups = _groups(parameter, system)
         tests = tuple(keys.of_group(parameter.indexed, group) for group in groups)
         return tests[0] if len(tests) == 1 else AnyOf(tests)
-    return key_is(parameter.indexed, forms_searched(parameter, value))
+    return key_is(parameter.indexed, _forms_of(parameter, value, system, code))
 
 
 def test_text(parameter: Parameter, value: str) -> Test:
@@ -141,6 +144,8 @@ def present(parameter: Parameter) -> Test:
 
 def _read(parameter: Parameter, value: str) -> tuple[str | None, str]:
     """System (None: not stated; empty: stated that there is none) and code."""
+    if "|" not in value:
+        return None, unescape(value)
     match [unescape(piece) for piece in split(value, "|")]:
         case [code]:
             return None, code

@@ -233,6 +233,7 @@ class EmbeddedStore:
         until = time.monotonic() + self._deadline
         self._writer.asked()
         if self._readers.here.row(_PUT_OFF, ()) is not None:
+            await asyncio.sleep(0)  # who was called without a task has one from here on
             try:
                 async with asyncio.timeout(self._deadline):
                     await self._writer.run(_only_index)

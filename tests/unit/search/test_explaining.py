@@ -6,8 +6,9 @@ from fhir_server.definitions.registry import load_definitions
 from fhir_server.errors import TooCostly
 from fhir_server.search.binding import Binder
 from fhir_server.search.catalog import Catalog
+from fhir_server.search.criterion import Criterion
 from fhir_server.search.explaining import explain, narrowing
-from fhir_server.search.planning import OLDEST_FIRST, Criterion
+from fhir_server.search.planning import OLDEST_FIRST
 from fhir_server.search.resolving import Deferred, Finder
 from fhir_server.storage.query import Driver, Plan
 from fhir_server.storage.versions import Page

@@ -97,3 +97,18 @@ def test_criteria_cannot_be_shifted_into_one_another() -> None:
 def test_a_short_secret_is_refused() -> None:
     with pytest.raises(ValueError, match="16 bytes"):
         Cursors(b"short")
+
+
+def test_a_long_secret_counts_to_its_end() -> None:
+    one, other = Cursors(b"k" * 100), Cursors(b"k" * 99 + b"x")
+    token = one.seal(Place((1,), 2), QUERY)
+    assert one.open(token, QUERY) == Place((1,), 2)
+    with pytest.raises(BadRequest, match="does not belong to this search"):
+        other.open(token, QUERY)
+
+
+def test_what_else_is_said_of_a_result_keeps_its_order() -> None:
+    one = query_digest("P", [("a", "b")], [("date", True), ("name", False)])
+    assert one == query_digest("P", [("a", "b")], [("date", True), ("name", False)])
+    assert one != query_digest("P", [("a", "b")], [("name", False), ("date", True)])
+    assert one != query_digest("P", [("a", "b")])

@@ -10,6 +10,7 @@ from fhir_server.kit.clock import SettableClock
 from fhir_server.search.catalog import Catalog
 from fhir_server.search.paging import Place
 from fhir_server.search.query_string import Limits
+from fhir_server.search.scopes import of_system
 from fhir_server.search.searching import Searching
 from fhir_server.storage.query import AnyOf, Driver, IdIs, Not, UpdatedIn
 from fhir_server.storage.versions import LATEST
@@ -274,3 +275,21 @@ def test_what_is_near_a_date_depends_on_the_moment_of_asking(catalog: Catalog) -
     before = searching.prepare("Observation", pairs)
     clock.advance(900 * DAY)
     assert searching.prepare("Observation", pairs).criteria != before.criteria
+
+
+def test_a_search_of_many_types_is_not_remembered(catalog: Catalog) -> None:
+    searching = Searching(catalog.definitions, "http://h/fhir", b"0" * 16, catalog=catalog)
+    for scope, kept in (
+        (of_system([("_type", "Patient,Encounter")], catalog.definitions)[0], True),
+        (of_system([], catalog.definitions)[0], False),
+    ):
+        again = searching.prepare(scope, [("_id", "1")])
+        assert (searching.prepare(scope, [("_id", "1")]) is again) is kept
+
+
+def test_of_what_was_asked_the_oldest_is_forgotten(catalog: Catalog) -> None:
+    searching = Searching(catalog.definitions, "http://h/fhir", b"0" * 16, catalog=catalog)
+    first, *others = [searching.prepare("Patient", [("_id", str(at))]) for at in range(1025)]
+    assert searching.prepare("Patient", [("_id", "1024")]) is others[-1]
+    assert searching.prepare("Patient", [("_id", "1")]) is others[0]
+    assert searching.prepare("Patient", [("_id", "0")]) is not first

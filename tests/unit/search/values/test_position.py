@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from fhir_server.search.planning import around
+from fhir_server.search.criterion import around
 from fhir_server.search.values.position import EARTH, TOLERANCE
 from tests.support.searching import ask, entries, finds, meets
 

@@ -3,8 +3,10 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from pathlib import Path
+from types import coroutine
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,7 @@ from fhir_server.storage.embedded import EmbeddedKeyValue, EmbeddedStore, writer
 from fhir_server.storage.embedded.pieces import Sql
 from fhir_server.storage.embedded.transaction import Transaction
 from fhir_server.storage.query import Guard, KeyIs, Plan
-from fhir_server.storage.versions import Change
+from fhir_server.storage.versions import Change, Page
 from tests.support.version_making import TYPE, created, deleted, found, key, keyed, updated
 
 pytestmark = pytest.mark.anyio
@@ -239,3 +241,34 @@ async def test_waiting_for_the_indexes_and_reading_have_one_deadline(
     assert time.monotonic() - began < 0.85
     await holds
     await store.close()
+
+
+async def test_who_asks_outside_of_a_task_waits_for_the_indexes_in_one(
+    store: EmbeddedStore,
+) -> None:
+    begun: list[tuple[Coroutine[Any, Any, Page], object]] = []
+
+    def begin() -> None:
+        assert asyncio.current_task() is None
+        search = store.find(BY_KEY)
+        begun.append((search, search.send(None)))
+
+    assert put_off(store)
+    asyncio.get_running_loop().call_soon(begin)
+    while not begun:
+        await asyncio.sleep(0)
+    ((search, awaited),) = begun
+    assert awaited is None
+    page = await _rest(search)
+    assert [version.id for version in page.versions] == ["first"]
+
+
+@coroutine
+def _rest(begun: Coroutine[Any, Any, Page]) -> Generator[Any, Any, Page]:
+    """The rest of a coroutine that has only given way so far."""
+    try:
+        while True:
+            yield begun.send(None)
+    except StopIteration as end:
+        found: Page = end.value
+        return found
