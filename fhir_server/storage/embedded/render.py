@@ -2,10 +2,11 @@
 
 The driver says which index leads; every other test is a condition on the row of `resources`
 that its ordinal leads to. Where the leading index already runs in the plan's order, rows are
-taken as they come; otherwise the first `limit` are chosen by order and ordinal alone and their
-content is read afterwards. A driver of a few terms is a union of as many ordered runs, each no
-longer than the limit; a driver of many is one set. Of one term, short and long dates are two
-ordered runs without a version in common, merged as they come.
+taken as they come, and so are those of a set in order of ordinal, once the set is known; otherwise
+the first `limit` are chosen by order and ordinal alone and their content is read afterwards. A
+driver of a few terms is a union of as many ordered runs, each no longer than the limit; a driver of
+many is one set. Of one term, short and long dates are two ordered runs without a version in common,
+merged as they come.
 
 Nothing interrupts SQLite while it prepares a statement, and a prepared one takes some twenty times
 the memory of its text. So the text of a plan has a bounded length.
@@ -22,7 +23,16 @@ from fhir_server.storage.base import DeadlineExceeded
 from fhir_server.storage.embedded.conditions import conditions, in_interval
 from fhir_server.storage.embedded.listed import among, has_values
 from fhir_server.storage.embedded.packing import askable, stored
-from fhir_server.storage.embedded.pieces import ALWAYS, LONG_TEXT, NEVER, Sql, every, joined, sql
+from fhir_server.storage.embedded.pieces import (
+    ALWAYS,
+    LONG_TEXT,
+    NEVER,
+    Sql,
+    Value,
+    every,
+    joined,
+    sql,
+)
 from fhir_server.storage.query import (
     LONG,
     By,
@@ -37,7 +47,7 @@ from fhir_server.storage.query import (
     UpdatedIn,
     is_short,
 )
-from fhir_server.storage.versions import EARLIEST, LATEST
+from fhir_server.storage.versions import EARLIEST, KEY_BYTES, LATEST
 
 VERSION_COLUMNS = "r.id, r.number, r.n, r.updated, r.method, r.content"
 
@@ -67,6 +77,8 @@ class _Source:
     ordinal: str = "r.n"
     window: tuple[int, int] = (EARLIEST, LATEST)
     """What the order's value lies in, ends included."""
+    ordinals: Sql | None = None
+    """The same as a query of ordinals, for what comes in no order."""
 
     @property
     def leads(self) -> bool:
@@ -112,20 +124,35 @@ def _counted(plan: Plan, y: int, most: int) -> Sql:
 _kept_counted = lru_cache(maxsize=512)(_counted)
 
 
-def keys_of(plan: Plan, y: int) -> Sql:
-    """Select the packed keys of the matches, in no order and whatever `after` says."""
-    return _of_every_match(plan, y, "r.keys")
+def keys_of(plan: Plan, y: int, shared: bytes) -> Sql:
+    """Select packed keys of the matches, in no order and whatever `after` says, each list once.
+
+    Of most matches it is the only key that begins with `shared`; of others all they have, or none.
+    So what many matches have in common is told apart without a step of ours for each of them.
+    """
+    matching = _of_every_match(plan, y, "r.keys AS s, instr(r.keys, ?) AS i", (shared,))
+    return sql(Sql(_ONLY_SUCH_KEY, (len(shared), shared)), matching, Sql(" LIMIT -1) WHERE i > 0"))
 
 
-def _of_every_match(plan: Plan, y: int, columns: str = "") -> Sql:
-    """Without columns, a 1 for each match, which may be had without looking at `r`."""
+# `instr` may find the beginning across the end of a key. The limit keeps SQLite from copying the
+# call of `instr` to each place that has its result.
+_ONLY_SUCH_KEY = f"""SELECT DISTINCT CASE
+    WHEN i % {KEY_BYTES} = 1 AND substr(s, i + {KEY_BYTES}, ?) <> ? THEN substr(s, i, {KEY_BYTES})
+    ELSE s END FROM ("""
+
+
+def _of_every_match(plan: Plan, y: int, columns: str = "", values: tuple[Value, ...] = ()) -> Sql:
+    """Without columns, a 1 for each match, which may be had without looking at `r`.
+
+    `values` are those of the columns.
+    """
     runs = []
     for part in _parts(plan.drive):
         source = _source(part, y, By.ORDINAL)
         tests = [*source.of_row, *conditions(plan.tests, y)]
         where = every([source.where, *_window(source, *source.window), *tests])
         join = [_JOIN] if source.leads and (columns or tests) else []
-        selected = Sql(f"SELECT {columns or '1'} FROM ")
+        selected = Sql(f"SELECT {columns or '1'} FROM ", values)
         runs.append(sql(selected, source.lead, *join, Sql(" WHERE "), where))
     return _bounded(joined(" UNION ALL ", runs))
 
@@ -137,12 +164,22 @@ def _bounded(statement: Sql) -> Sql:
 
 
 def _selected(sources: list[_Source], plan: Plan, y: int, columns: str) -> Sql:
+    if len(sources) == 1 and plan.order.by is By.ORDINAL:
+        sources = [_by_ordinal(sources[0])]
     if all(source.order is plan.order.by for source in sources):
         if len(sources) == 1:
             return _run(sources[0], plan, y, columns)
         if isinstance(plan.drive, DriverIs) and len(set(plan.drive.drivers)) == 1:
             return _merged(sources, plan, y, columns)
     return _chosen_first(sources, plan, y, columns)
+
+
+def _by_ordinal(source: _Source) -> _Source:
+    """A set of ordinals, once it is known, in their order, so that a page need not see all rows."""
+    if source.ordinals is None:
+        return source
+    chosen = sql(Sql("r.n IN ("), source.ordinals, Sql(")"))
+    return _Source(Sql("resources r"), chosen, source.of_row, order=By.ORDINAL)
 
 
 def _merged(sources: list[_Source], plan: Plan, y: int, columns: str) -> Sql:
@@ -344,7 +381,8 @@ def _interval_is(driver: IntervalIs, y: int) -> _Source:
 def _set(table: str, chosen: Sql, of_row: tuple[Sql, ...] = ()) -> _Source:
     """What some row `x` of an index leads to, once each and in no order."""
     distinct = sql(Sql(f"(SELECT DISTINCT x.n AS n FROM {table} x WHERE "), chosen, Sql(") k"))
-    return _Source(distinct, ALWAYS, of_row, ordinal="k.n")
+    ordinals = sql(Sql(f"SELECT x.n FROM {table} x WHERE "), chosen)
+    return _Source(distinct, ALWAYS, of_row, ordinal="k.n", ordinals=ordinals)
 
 
 _SOURCES = cast(

@@ -180,7 +180,7 @@ class EmbeddedStore:
             return sorted(found)[: plan.limit]
 
         until = await self._settled()
-        return await self._readers.gathered(keys_of(plan, y), gather, until)
+        return await self._readers.gathered(keys_of(plan, y, shared), gather, until)
 
     async def count(self, plan: Plan, cap: int | None = None) -> tuple[int, bool]:
         y = self._number(plan.type)

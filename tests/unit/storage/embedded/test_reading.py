@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from fhir_server.storage.base import DeadlineExceeded
 from fhir_server.storage.embedded import EmbeddedKeyValue, EmbeddedStore, reading
 from fhir_server.storage.embedded.pieces import Sql
-from fhir_server.storage.embedded.timed import Deadline, Timed
+from fhir_server.storage.embedded.timed import Deadline, Timed, Turn
 from fhir_server.storage.query import AnyOf, KeyIn, KeyIs, Not, Plan
 from fhir_server.storage.versions import Change
 from tests.support.version_making import TYPE, created, key, keyed
@@ -93,6 +93,32 @@ async def test_a_query_whose_caller_is_gone_ends_soon(store: EmbeddedStore) -> N
     began = time.monotonic()
     assert len((await store.find(replace(Plan(TYPE), limit=1000))).versions) == 1000
     assert time.monotonic() - began < DEADLINE
+
+
+def test_a_turn_is_over_when_its_work_is_done() -> None:
+    began = time.thread_time()
+    turn = Turn(0.02, time.monotonic() + 60)
+    while not turn.passed:
+        assert time.thread_time() - began < 0.1
+    assert turn.passed
+
+
+def test_waiting_is_not_work_but_no_turn_waits_for_long() -> None:
+    turn = Turn(0.1, time.monotonic() + 60)
+    time.sleep(0.15)
+    assert not turn.passed
+    time.sleep(0.3)
+    assert turn.passed
+    assert turn.passed
+
+
+def test_a_turn_ends_with_its_query() -> None:
+    turn, cancelled = Turn(0.05, time.monotonic() + 0.1), Turn(60, time.monotonic() + 60)
+    time.sleep(0.11)
+    assert turn.passed
+    assert not cancelled.passed
+    cancelled.cancel()
+    assert cancelled.passed
 
 
 LARGE = b"x" * (8 << 20)
