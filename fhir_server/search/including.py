@@ -140,12 +140,8 @@ class Linking:
         glance = glance_at(path for code, _ in followed for path, _ in self._paths(type_, code))
 
         def name(contents: Iterable[bytes]) -> Sequence[Named]:
-            found: list[tuple[_Place, dict[str, None]]] = [(place, {}) for place in places]
-            for content in contents:
-                resource = glance(content)
-                for place, texts in found:
-                    place.read(resource, texts)
-            named = (self._named(text, place) for place, texts in found for text in texts)
+            resources = list(map(glance, contents))
+            named = (self._named(text, each) for each in places for text in each.read(resources))
             return [each for each in dict.fromkeys(named) if each is not None]
 
         return name
@@ -198,8 +194,8 @@ class Linking:
         return tuple(each for each in known if each in self._types)
 
 
-_Read = Callable[[dict[str, Any], dict[str, None]], None]
-"""Adds the texts by which a resource refers to others, each once."""
+_Read = Callable[[Sequence[dict[str, Any]]], Iterable[str]]
+"""The texts by which resources refer to others, each once."""
 
 
 class _Place(NamedTuple):
@@ -225,11 +221,10 @@ def _place(path: Path, types: tuple[str, ...], target: str | None) -> _Place:
 def _reader(path: Path) -> _Read:
     reach = reacher((path,))
 
-    def read(resource: dict[str, Any], texts: dict[str, None]) -> None:
-        for element in reach(resource):
-            text = element.get("reference") if type(element) is dict else element
-            if type(text) is str:
-                texts[text] = None
+    def read(resources: Sequence[dict[str, Any]]) -> Iterable[str]:
+        elements = (element for resource in resources for element in reach(resource))
+        texts = [each.get("reference") if type(each) is dict else each for each in elements]
+        return dict.fromkeys(text for text in texts if type(text) is str)
 
     match path.steps:
         case [Member(member)]:
@@ -240,15 +235,18 @@ def _reader(path: Path) -> _Read:
 def _reader_of(member: str, read: _Read) -> _Read:
     """The same where one reference is the only element, as it mostly is."""
 
-    def read_one(resource: dict[str, Any], texts: dict[str, None]) -> None:
-        element = resource.get(member)
-        text = element.get("reference") if type(element) is dict else None
-        if type(text) is str:
-            texts[text] = None
-        elif element is not None:
-            read(resource, texts)
+    def read_each(resources: Sequence[dict[str, Any]]) -> Iterable[str]:
+        texts: dict[str, None] = {}
+        for resource in resources:
+            element = resource.get(member)
+            text = element.get("reference") if type(element) is dict else None
+            if type(text) is str:
+                texts[text] = None
+            elif element is not None:
+                texts.update(dict.fromkeys(read((resource,))))
+        return texts
 
-    return read_one
+    return read_each
 
 
 def _listed(types: Sequence[str]) -> str:

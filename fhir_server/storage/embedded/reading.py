@@ -33,7 +33,7 @@ from fhir_server.storage.embedded.timed import (
 )
 
 _LOOP_SECONDS = 0.001
-_LOOP_STEPS = 250
+_LOOP_STEPS = 500
 _LOOP_CACHE_KIB = 8192
 _LOOP_LARGEST = 128 << 10
 _THREADS = 4

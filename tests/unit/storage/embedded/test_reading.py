@@ -147,8 +147,9 @@ def read_on_the_loop(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 
 async def test_what_is_large_is_read_by_a_thread(
-    store: EmbeddedStore, read_on_the_loop: list[object]
+    store: EmbeddedStore, read_on_the_loop: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(reading, "_LOOP_SECONDS", 0.1)  # however busy the machine is
     new = created("large", keyed(key(7)), type_="Large")
     large = Change(structs.replace(new.version, content=LARGE), new.terms)
     await store.commit([large])
