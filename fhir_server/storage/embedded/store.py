@@ -105,6 +105,9 @@ class EmbeddedStore:
         y = self._number(type_)
         if y is None:
             return {}
+        if len(ids) == 1:
+            one = await self.get(type_, ids[0])
+            return {} if one is None else {one.id: one}
         chosen, values = among("r.id", askable(ids))
         rows = await self._readers.rows(Sql(f"{_GET_MANY}{chosen}", (y, *values)))
         return {row[0]: Version(type_, *row) for row in rows}
