@@ -106,7 +106,7 @@ class _Gathering:
         for type_, some in _by_type(fresh).items():
             name = self._linking.naming(type_, inclusions)
             if name is not None:
-                yield from name([each.content for each in some if each.content is not None])
+                yield from name(some)
 
     async def _add_named(self, named: Iterable[Named]) -> None:
         ids: dict[str, list[str]] = {}
