@@ -15,7 +15,7 @@ Row = Sequence[Any]
 
 _AT_ONCE = 16
 """Rows between two looks at the clock: reading one that is long takes few steps of a query."""
-_WAITED = 10
+_WAITED = 5
 """How many times the work of a turn it may last."""
 
 
