@@ -8,10 +8,11 @@ https://hl7.org/fhir/R4/search.html#include
 Only what the definitions say is known here; what is followed is asked for in `interactions`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from fhir_server.errors import BadRequest, UnknownParameter
@@ -20,12 +21,17 @@ from fhir_server.search.catalog import Catalog
 from fhir_server.search.clause import shown
 from fhir_server.search.conditions import names_type, reacher
 from fhir_server.search.controls import Inclusion
-from fhir_server.search.glancing import glance_at
+from fhir_server.search.glancing import Glance, glance_at
 from fhir_server.search.parameters import ready_parameter
 from fhir_server.search.paths import Member, Only, Path, RefersTo
 from fhir_server.search.schemes import Scheme
+from fhir_server.storage.versions import Version
 
 _MOST_NEAREST: Final = 3
+_MOST_READ: Final = 16_384
+"""Versions of which it is remembered what they refer to: about as many times half a kilobyte."""
+_FEW_TEXTS: Final = 8
+"""References of a version that is remembered."""
 _CANONICALS: Final = frozenset({"canonical", "uri"})
 """FHIR types that name a definition by its url."""
 
@@ -38,8 +44,10 @@ class Named(NamedTuple):
     """Types a definition named by its url may have; the only types meant, if it is local."""
 
 
-Naming = Callable[[Iterable[bytes]], Sequence[Named]]
+Naming = Callable[[Sequence[Version]], Sequence[Named]]
 """What resources name, each once: parameter by parameter, in the order it stands there."""
+_Texts = tuple[tuple[str, ...], ...]
+"""By place, the texts by which a version refers to others."""
 
 
 class Linking:
@@ -61,6 +69,8 @@ class Linking:
         )
         """The types, each with its parameters, whose resources may refer to a type."""
         self._targets = lru_cache(4096)(self._find_targets)
+        self._read: dict[tuple[object, int, int, int], _Texts] = {}
+        """What versions say that were looked at lately: they never change."""
 
     def require(self, inclusion: Inclusion, types: Sequence[str]) -> None:
         """UnknownParameter or BadRequest unless it can include something in a search of `types`."""
@@ -139,16 +149,34 @@ class Linking:
             return None
         glance = glance_at(path for code, _ in followed for path, _ in self._paths(type_, code))
 
-        def name(contents: Iterable[bytes]) -> Sequence[Named]:
-            found: list[tuple[_Place, dict[str, None]]] = [(place, {}) for place in places]
-            for content in contents:
-                resource = glance(content)
-                for place, texts in found:
-                    place.read(resource, texts)
-            named = (self._named(text, place) for place, texts in found for text in texts)
+        whose = object()
+
+        def name(versions: Sequence[Version]) -> Sequence[Named]:
+            by_version = [self._texts(version, places, glance, whose) for version in versions]
+            by_place = zip(places, zip(*by_version, strict=True), strict=bool(versions))
+            named = (
+                self._named(text, place)
+                for place, texts in by_place
+                for text in dict.fromkeys(chain.from_iterable(texts))
+            )
             return [each for each in dict.fromkeys(named) if each is not None]
 
         return name
+
+    def _texts(
+        self, version: Version, places: Sequence["_Place"], glance: Glance, whose: object
+    ) -> _Texts:
+        """To read a version takes longer than to find out that it was read for the same places."""
+        key = (whose, version.ordinal, version.number, version.updated)
+        known = self._read.get(key)
+        if known is None:
+            resource = glance(version.content) if version.content is not None else {}
+            known = tuple([tuple(place.read(resource)) for place in places])
+            if sum(map(len, known)) <= _FEW_TEXTS:
+                if len(self._read) >= _MOST_READ:
+                    del self._read[next(iter(self._read))]
+                self._read[key] = known
+        return known
 
     def _followed(
         self, type_: str, inclusions: Sequence[Inclusion]
@@ -198,8 +226,8 @@ class Linking:
         return tuple(each for each in known if each in self._types)
 
 
-_Read = Callable[[dict[str, Any], dict[str, None]], None]
-"""Adds the texts by which a resource refers to others, each once."""
+_Read = Callable[[dict[str, Any]], Sequence[str]]
+"""The texts by which a resource refers to others."""
 
 
 class _Place(NamedTuple):
@@ -225,11 +253,10 @@ def _place(path: Path, types: tuple[str, ...], target: str | None) -> _Place:
 def _reader(path: Path) -> _Read:
     reach = reacher((path,))
 
-    def read(resource: dict[str, Any], texts: dict[str, None]) -> None:
-        for element in reach(resource):
-            text = element.get("reference") if type(element) is dict else element
-            if type(text) is str:
-                texts[text] = None
+    def read(resource: dict[str, Any]) -> Sequence[str]:
+        elements = reach(resource)
+        texts = [each.get("reference") if type(each) is dict else each for each in elements]
+        return [text for text in texts if type(text) is str]
 
     match path.steps:
         case [Member(member)]:
@@ -240,13 +267,12 @@ def _reader(path: Path) -> _Read:
 def _reader_of(member: str, read: _Read) -> _Read:
     """The same where one reference is the only element, as it mostly is."""
 
-    def read_one(resource: dict[str, Any], texts: dict[str, None]) -> None:
+    def read_one(resource: dict[str, Any]) -> Sequence[str]:
         element = resource.get(member)
         text = element.get("reference") if type(element) is dict else None
         if type(text) is str:
-            texts[text] = None
-        elif element is not None:
-            read(resource, texts)
+            return (text,)
+        return read(resource) if element is not None else ()
 
     return read_one
 

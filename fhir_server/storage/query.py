@@ -123,6 +123,9 @@ class By(Enum):
     UPDATED = "updated"
     ID = "id"
 
+    __hash__ = object.__hash__
+    """In place of that of the name, for which Python code is run."""
+
 
 class Order(msgspec.Struct, frozen=True):
     by: By = By.ORDINAL

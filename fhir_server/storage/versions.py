@@ -52,7 +52,7 @@ class Terms(msgspec.Struct, frozen=True):
 NO_TERMS = Terms()
 
 
-class Version(msgspec.Struct, frozen=True):
+class Version(msgspec.Struct, frozen=True, gc=False):
     """One version of one resource, exactly as it will be served.
 
     A struct, which is made in a quarter of a microsecond: a page has many.

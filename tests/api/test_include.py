@@ -149,6 +149,39 @@ async def test_what_is_linked_comes_with_the_matches(server: Server) -> None:
     assert here.named(await entries(server, both)) == ["match x", "match y"]
 
 
+async def test_what_a_new_version_refers_to_is_included_for_each_parameter(server: Server) -> None:
+    """Whatever was asked before, of the version before or by another parameter."""
+    before = await stored(server, "Patient", active=True)
+    after = await stored(server, "Patient", active=False)
+    place = await stored(server, "Organization", name="place")
+    encounter = await stored(
+        server,
+        "Encounter",
+        status="finished",
+        subject=to(before),
+        serviceProvider=to(place),
+        **{"class": {"code": "AMB"}},
+    )
+    _, id_ = encounter.split("/")
+    query = f"Encounter?_id={id_}&_include=Encounter:"
+    for _ in range(2):
+        assert await entries(server, f"{query}patient") == [
+            ("match", encounter),
+            ("include", before),
+        ]
+        assert await entries(server, f"{query}service-provider") == [
+            ("match", encounter),
+            ("include", place),
+        ]
+    resource = (await server.get(encounter)).json()
+    await server.update(resource | {"subject": to(after)})
+    assert await entries(server, f"{query}patient") == [("match", encounter), ("include", after)]
+    assert await entries(server, f"{query}service-provider") == [
+        ("match", encounter),
+        ("include", place),
+    ]
+
+
 async def test_iterating_ends_at_its_depth_and_says_so(server: Server) -> None:
     mark = unique()
     above, found = "", []

@@ -6,8 +6,9 @@ Each resource is on a page once; a match stays a match. What cannot be found is 
 limit ends it, the answer says so.
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Final
 
 from msgspec.structs import replace
@@ -68,8 +69,8 @@ class _Gathering:
         self._context = context
         self._linking = context.searching.linking
         self._most = context.searching.sizes.included
-        self._known = {_key(version): version for version in matches}
-        self._current = {(version.type, version.id) for version in matches}
+        self._known = set(map(_key, matches))
+        self._current = {(each.type, each.id) for each in matches}
         self._found: list[Version] = []
         self._issues: list[Issue] = []
 
@@ -105,7 +106,7 @@ class _Gathering:
         for type_, some in _by_type(fresh).items():
             name = self._linking.naming(type_, inclusions)
             if name is not None:
-                yield from name([each.content for each in some if each.content is not None])
+                yield from name(some)
 
     async def _add_named(self, named: Iterable[Named]) -> None:
         ids: dict[str, list[str]] = {}
@@ -177,7 +178,7 @@ class _Gathering:
                 )
             self.full = True
             return
-        self._known[_key(version)] = version
+        self._known.add(_key(version))
         self._found.append(version)
         if current:
             self._current.add((version.type, version.id))
@@ -194,8 +195,7 @@ class _Gathering:
             after = page.next
 
 
-def _key(version: Version) -> _Key:
-    return version.type, version.id, version.number
+_key: Final[Callable[[Version], _Key]] = attrgetter("type", "id", "number")
 
 
 def _by_type(versions: Sequence[Version]) -> Mapping[str, Sequence[Version]]:

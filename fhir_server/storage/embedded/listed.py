@@ -36,9 +36,11 @@ def among(column: str, values: Collection[Key]) -> Sql:
         size = 1 << (len(listed) - 1).bit_length()
         padding = [listed[-1]] * (size - len(listed))
         return Sql(f"{column} IN ({','.join('?' * size)})", (*listed, *padding))
-    joined = b"".join(value for value in listed if isinstance(value, bytes))
-    texts = _json([value for value in listed if isinstance(value, str)])
-    return Sql(f"{column} IN ({_VALUES})", (joined, joined, joined, texts))
+    joined = b"".join([value for value in listed if isinstance(value, bytes)])
+    texts = [value for value in listed if isinstance(value, str)]
+    if not texts:
+        return Sql(f"{column} IN ({_BYTES})", (joined, joined, joined))
+    return Sql(f"{column} IN ({_BYTES} UNION ALL {_TEXTS})", (joined, joined, joined, _json(texts)))
 
 
 def in_some_interval(tests: Sequence[IntervalIs], y: int) -> Sql:
@@ -131,10 +133,8 @@ def _ends(size: int) -> tuple[str, str]:
 
 
 _PAIRS = "l(low, high) AS MATERIALIZED (SELECT e.value ->> 0, e.value ->> 1 FROM json_each(?) e)"
-_VALUES = (
-    f"WITH RECURSIVE {_cut('?', KEY_BYTES)}"
-    " SELECT v FROM c UNION ALL SELECT value FROM json_each(?)"
-)
+_BYTES = f"WITH RECURSIVE {_cut('?', KEY_BYTES)} SELECT v FROM c"
+_TEXTS = "SELECT value FROM json_each(?)"
 _PARTS = """l(low, high, start, part) AS MATERIALIZED (
     SELECT e.value ->> 0, e.value ->> 1, e.value ->> 2, e.value ->> 3 FROM json_each(?) e
 )"""

@@ -1,9 +1,10 @@
 """Queries under a deadline: begun on the event loop, moved to a thread when they take long.
 
-A short query costs less than the way to a thread and back. So each is first tried on the event
-loop for a millisecond at most; one that is not done by then is interrupted and begun again on a
-reader thread, where the next ones of its form go at once: as many as twice the last time. When its
-time is up it is interrupted there too: no query outlives its deadline or its caller.
+A short query costs less than the way to a thread and back, where others want the interpreter for
+each of its rows. So each is first tried on the event loop for two milliseconds of work at most; one
+that is not done by then is interrupted and begun again on a reader thread, where the next ones of
+its form go at once: as many as twice the last time. When its time is up it is interrupted there
+too: no query outlives its deadline or its caller.
 
 A large value takes long to read, which is not interrupted either: the event loop leaves it to the
 threads.
@@ -21,10 +22,19 @@ from typing import Any
 
 from fhir_server.storage.base import DeadlineExceeded
 from fhir_server.storage.embedded.pieces import LONG_TEXT, Sql
-from fhir_server.storage.embedded.timed import Deadline, Gather, Row, T, Timed, TooLarge, all_rows
+from fhir_server.storage.embedded.timed import (
+    Deadline,
+    Gather,
+    Row,
+    T,
+    Timed,
+    TooLarge,
+    Turn,
+    all_rows,
+)
 
-_LOOP_SECONDS = 0.001
-_LOOP_STEPS = 100
+_LOOP_SECONDS = 0.002
+_LOOP_STEPS = 500
 _LOOP_CACHE_KIB = 8192
 _LOOP_LARGEST = 128 << 10
 _THREADS = 4
@@ -84,12 +94,11 @@ class Readers:
 
         `until`, of the monotonic clock, is when it ends if its time began before.
         """
-        now = time.monotonic()
-        until = now + self._seconds if until is None else until
+        until = time.monotonic() + self._seconds if until is None else until
         form = statement.text
         if self._may_try(form):
             try:
-                soon = Deadline(min(now + _LOOP_SECONDS, until))
+                soon = Turn(_LOOP_SECONDS, until)
                 found = self.here.gathered(statement, soon, gather)
             except (DeadlineExceeded, TooLarge):
                 self._was_slow(form)

@@ -2,10 +2,11 @@
 
 The driver says which index leads; every other test is a condition on the row of `resources`
 that its ordinal leads to. Where the leading index already runs in the plan's order, rows are
-taken as they come; otherwise the first `limit` are chosen by order and ordinal alone and their
-content is read afterwards. A driver of a few terms is a union of as many ordered runs, each no
-longer than the limit; a driver of many is one set. Of one term, short and long dates are two
-ordered runs without a version in common, merged as they come.
+taken as they come, and so are those of a set in order of ordinal, once the set is known; otherwise
+the first `limit` are chosen by order and ordinal alone and their content is read afterwards. A
+driver of a few terms is a union of as many ordered runs, each no longer than the limit; a driver of
+many is one set. Of one term, short and long dates are two ordered runs without a version in common,
+merged as they come.
 
 Nothing interrupts SQLite while it prepares a statement, and a prepared one takes some twenty times
 the memory of its text. So the text of a plan has a bounded length.
@@ -13,20 +14,21 @@ the memory of its text. So the text of a plan has a bounded length.
 
 # ruff: noqa: S608  all text here is ours and constant; what a caller gives is always a bound value
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import cast
 
 from fhir_server.storage.base import DeadlineExceeded
-from fhir_server.storage.embedded.conditions import conditions, in_interval
-from fhir_server.storage.embedded.listed import among, has_values
-from fhir_server.storage.embedded.packing import askable, stored
-from fhir_server.storage.embedded.pieces import ALWAYS, LONG_TEXT, NEVER, Sql, every, joined, sql
+from fhir_server.storage.embedded.conditions import conditions
+from fhir_server.storage.embedded.pieces import (
+    LONG_TEXT,
+    Sql,
+    Value,
+    every,
+    joined,
+    sql,
+)
+from fhir_server.storage.embedded.sources import Source, parts_of, source_of, sources_of
 from fhir_server.storage.query import (
-    LONG,
     By,
-    Driver,
     DriverIs,
     IdIs,
     IntervalIs,
@@ -37,7 +39,7 @@ from fhir_server.storage.query import (
     UpdatedIn,
     is_short,
 )
-from fhir_server.storage.versions import EARLIEST, LATEST
+from fhir_server.storage.versions import EARLIEST, KEY_BYTES, LATEST
 
 VERSION_COLUMNS = "r.id, r.number, r.n, r.updated, r.method, r.content"
 
@@ -45,32 +47,9 @@ _LONGEST_TEXT = 4 * LONG_TEXT
 _FEW_TESTS = 8
 _PLAIN = (KeyIs, KeyIn, KeyHas, DriverIs, IdIs, IntervalIs, UpdatedIn)
 """Tests of which a plan that is remembered may have a few."""
-_RUNS = 16
-"""A driver of more terms than this is looked up as one set, without order."""
 _JOIN = Sql(" CROSS JOIN resources r ON r.n = k.n")
 _VALUES = {By.ORDINAL: "r.n", By.START: "r.start", By.UPDATED: "r.updated", By.ID: "r.id"}
 _VALUES_OF_ROW = frozenset(_VALUES.values())
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """Rows to begin with: each live version that the driver allows, once."""
-
-    lead: Sql
-    """`resources r` by one of its indexes, or an index `k` that leads to it."""
-    where: Sql
-    of_row: tuple[Sql, ...] = ()
-    """What the driver asks of `r` itself, where `k` leads."""
-    order: By | None = None
-    """The order in which rows come, by the two columns that follow."""
-    value: str = "r.n"
-    ordinal: str = "r.n"
-    window: tuple[int, int] = (EARLIEST, LATEST)
-    """What the order's value lies in, ends included."""
-
-    @property
-    def leads(self) -> bool:
-        return self.ordinal == "k.n"
 
 
 def matches(plan: Plan, y: int, columns: str) -> Sql:
@@ -89,9 +68,9 @@ def _is_short(plan: Plan) -> bool:
 
 
 def _matches(plan: Plan, y: int, columns: str) -> Sql:
-    statement = _selected(_sources(plan.drive, y, plan.order.by), plan, y, columns)
+    statement = _selected(sources_of(plan.drive, y, plan.order.by), plan, y, columns)
     if len(statement.text) > LONG_TEXT:
-        sets = [_source(part, y, plan.order.by) for part in _parts(plan.drive)]
+        sets = [source_of(part, y, plan.order.by) for part in parts_of(plan.drive)]
         statement = _selected(sets, plan, y, columns)
     return _bounded(statement)
 
@@ -105,6 +84,8 @@ def counted(plan: Plan, y: int, most: int) -> Sql:
 
 
 def _counted(plan: Plan, y: int, most: int) -> Sql:
+    if most < 0 and len(parts_of(plan.drive)) == 1:
+        return _of_every_match(plan, y, "count(*)")
     matching = _of_every_match(plan, y)
     return sql(Sql("SELECT count(*) FROM ("), matching, Sql(" LIMIT ?)", (most,)))
 
@@ -112,20 +93,39 @@ def _counted(plan: Plan, y: int, most: int) -> Sql:
 _kept_counted = lru_cache(maxsize=512)(_counted)
 
 
-def keys_of(plan: Plan, y: int) -> Sql:
-    """Select the packed keys of the matches, in no order and whatever `after` says."""
-    return _of_every_match(plan, y, "r.keys")
+def keys_of(plan: Plan, y: int, shared: bytes) -> Sql:
+    """Select packed keys of the matches, in no order and whatever `after` says, each list once.
+
+    Of most matches it is the only key that begins with `shared`; of others all they have, or none.
+    So what many matches have in common is told apart without a step of ours for each of them.
+    """
+    return (_kept_keys_of if _is_short(plan) else _keys_of)(plan, y, shared)
 
 
-def _of_every_match(plan: Plan, y: int, columns: str = "") -> Sql:
-    """Without columns, a 1 for each match, which may be had without looking at `r`."""
+def _keys_of(plan: Plan, y: int, shared: bytes) -> Sql:
+    matching = _of_every_match(plan, y, "r.keys AS s, instr(r.keys, ?) AS i", (shared,))
+    return sql(Sql(_ONLY_SUCH_KEY, (len(shared), shared)), matching, Sql(" LIMIT -1) WHERE i > 0"))
+
+
+_kept_keys_of = lru_cache(maxsize=512)(_keys_of)
+
+
+# `instr` may find the beginning across the end of a key. The limit keeps SQLite from copying the
+# call of `instr` to each place that has its result.
+_ONLY_SUCH_KEY = f"""SELECT DISTINCT CASE
+    WHEN i % {KEY_BYTES} = 1 AND substr(s, i + {KEY_BYTES}, ?) <> ? THEN substr(s, i, {KEY_BYTES})
+    ELSE s END FROM ("""
+
+
+def _of_every_match(plan: Plan, y: int, columns: str = "1", values: tuple[Value, ...] = ()) -> Sql:
+    """Columns of each match; `values` are theirs. `r` is looked at where something asks for it."""
     runs = []
-    for part in _parts(plan.drive):
-        source = _source(part, y, By.ORDINAL)
+    for part in parts_of(plan.drive):
+        source = source_of(part, y, By.ORDINAL)
         tests = [*source.of_row, *conditions(plan.tests, y)]
         where = every([source.where, *_window(source, *source.window), *tests])
-        join = [_JOIN] if source.leads and (columns or tests) else []
-        selected = Sql(f"SELECT {columns or '1'} FROM ")
+        join = [_JOIN] if source.leads and (tests or "r." in columns) else []
+        selected = Sql(f"SELECT {columns} FROM ", values)
         runs.append(sql(selected, source.lead, *join, Sql(" WHERE "), where))
     return _bounded(joined(" UNION ALL ", runs))
 
@@ -136,7 +136,9 @@ def _bounded(statement: Sql) -> Sql:
     return statement
 
 
-def _selected(sources: list[_Source], plan: Plan, y: int, columns: str) -> Sql:
+def _selected(sources: list[Source], plan: Plan, y: int, columns: str) -> Sql:
+    if len(sources) == 1 and plan.order.by is By.ORDINAL:
+        sources = [_by_ordinal(sources[0])]
     if all(source.order is plan.order.by for source in sources):
         if len(sources) == 1:
             return _run(sources[0], plan, y, columns)
@@ -145,7 +147,15 @@ def _selected(sources: list[_Source], plan: Plan, y: int, columns: str) -> Sql:
     return _chosen_first(sources, plan, y, columns)
 
 
-def _merged(sources: list[_Source], plan: Plan, y: int, columns: str) -> Sql:
+def _by_ordinal(source: Source) -> Source:
+    """A set of ordinals, once it is known, in their order, so that a page need not see all rows."""
+    if source.ordinals is None:
+        return source
+    chosen = sql(Sql("r.n IN ("), source.ordinals, Sql(")"))
+    return Source(Sql("resources r"), chosen, source.of_row, order=By.ORDINAL)
+
+
+def _merged(sources: list[Source], plan: Plan, y: int, columns: str) -> Sql:
     """Runs that have no version in common, none walked further than the page needs.
 
     SQLite sees that they come in order only where it is one of their own columns.
@@ -159,7 +169,7 @@ def _merged(sources: list[_Source], plan: Plan, y: int, columns: str) -> Sql:
     return sql(joined(" UNION ALL ", runs), best)
 
 
-def _chosen_first(sources: list[_Source], plan: Plan, y: int, columns: str) -> Sql:
+def _chosen_first(sources: list[Source], plan: Plan, y: int, columns: str) -> Sql:
     down = " DESC" if plan.order.descending else ""
     runs = [sql(Sql("SELECT v, n FROM ("), _run(each, plan, y), Sql(")")) for each in sources]
     best = Sql(f" ORDER BY v{down}, n{down} LIMIT ?", (plan.limit,))
@@ -171,7 +181,7 @@ def _chosen_first(sources: list[_Source], plan: Plan, y: int, columns: str) -> S
     )
 
 
-def _run(source: _Source, plan: Plan, y: int, columns: str = "") -> Sql:
+def _run(source: Source, plan: Plan, y: int, columns: str = "") -> Sql:
     """The matches of one source in the plan's order, as they come or sorted.
 
     Without columns their order values and ordinals, which may be had without looking at `r`.
@@ -187,7 +197,7 @@ def _run(source: _Source, plan: Plan, y: int, columns: str = "") -> Sql:
     )
 
 
-def _unordered(source: _Source, plan: Plan, y: int, columns: str, value: str) -> Sql:
+def _unordered(source: Source, plan: Plan, y: int, columns: str, value: str) -> Sql:
     """The same without order and limit; `value` is what the order compares."""
     tests = [*source.of_row, *conditions(plan.tests, y)]
     of_row = columns or tests or value in _VALUES_OF_ROW
@@ -200,7 +210,7 @@ def _unordered(source: _Source, plan: Plan, y: int, columns: str, value: str) ->
     )
 
 
-def _behind(source: _Source, plan: Plan, value: str) -> list[Sql]:
+def _behind(source: Source, plan: Plan, value: str) -> list[Sql]:
     """The window and `after`. In the order of the index they make one range, which is sought."""
     after, (low, high) = plan.after, source.window
     if after is None:
@@ -218,144 +228,10 @@ def _behind(source: _Source, plan: Plan, value: str) -> list[Sql]:
     return _window(source, low, high)
 
 
-def _window(source: _Source, low: int, high: int) -> list[Sql]:
+def _window(source: Source, low: int, high: int) -> list[Sql]:
     bounds = []
     if low > EARLIEST:
         bounds.append(Sql(f"{source.value} >= ?", (low,)))
     if high < LATEST:
         bounds.append(Sql(f"{source.value} <= ?", (high,)))
     return bounds
-
-
-def _sources(driver: Driver | None, y: int, by: By) -> list[_Source]:
-    """As few as can be, or one for each of a few terms where each comes in the plan's order."""
-    if isinstance(driver, KeyIs) and by is By.ORDINAL and len(driver.keys) <= _RUNS:
-        runs: list[Driver] = [KeyIs((key,)) for key in dict.fromkeys(driver.keys)]
-    elif isinstance(driver, DriverIs) and by is By.START and len(driver.drivers) <= _RUNS:
-        runs = [
-            DriverIs((term,), part.start, part.end)
-            for part in _dated_parts(driver)
-            for term in dict.fromkeys(part.drivers)
-        ]
-    else:
-        runs = []
-    return [_source(each, y, by) for each in runs or _parts(driver)]
-
-
-def _parts(driver: Driver | None) -> Sequence[Driver | None]:
-    return _dated_parts(driver) if isinstance(driver, DriverIs) else [driver]
-
-
-def _dated_parts(driver: DriverIs) -> list[DriverIs]:
-    """The short dates and the long ones, which have no version in common.
-
-    A lower bound on the end says nothing of where a date begins, unless it is short.
-    """
-    (low, high), border = driver.start, driver.end[0] - LONG
-    if not driver.long or border < low:
-        return [driver]
-    short = DriverIs(driver.drivers, (border + 1, high), driver.end)
-    return [short, DriverIs(driver.long, (low, min(high, border)), driver.end)]
-
-
-def _source(driver: Driver | None, y: int, by: By) -> _Source:
-    if driver is None:
-        return _everything(y, by)
-    return _SOURCES[type(driver)](driver, y)
-
-
-def _everything(y: int, by: By) -> _Source:
-    if by is By.UPDATED:
-        return _updated_in(UpdatedIn(), y)
-    if by is By.ID:
-        lead = Sql("resources r INDEXED BY resources_id")
-        return _Source(lead, _live(y), order=By.ID, value="r.id")
-    return _Source(Sql("resources r INDEXED BY resources_live"), _live(y), order=By.ORDINAL)
-
-
-def _live(y: int) -> Sql:
-    """What the indexes do not show yet is not shown by another way either."""
-    return Sql("r.y = ? AND r.live = 1 AND r.n NOT IN unindexed", (y,))
-
-
-def _updated_in(driver: UpdatedIn, y: int) -> _Source:
-    return _Source(
-        Sql("resources r INDEXED BY resources_updated"),
-        _live(y),
-        order=By.UPDATED,
-        value="r.updated",
-        window=(driver.low, driver.high - 1),
-    )
-
-
-def _id_is(driver: IdIs, y: int) -> _Source:
-    ids = askable(driver.ids)
-    if not ids:
-        return _Source(Sql("resources r INDEXED BY resources_live"), every([_live(y), NEVER]))
-    return _Source(
-        Sql("resources r INDEXED BY resources_id"),
-        every([_live(y), among("r.id", ids)]),
-    )
-
-
-def _key_is(driver: KeyIs, y: int) -> _Source:
-    if len(driver.keys) != 1:
-        return _set("keys", sql(Sql("x.y = ? AND ", (y,)), among("x.t", stored(driver.keys))))
-    chosen = Sql("k.y = ? AND k.t = ?", (y, *stored(driver.keys)))
-    return _Source(Sql("keys k"), chosen, order=By.ORDINAL, value="k.n", ordinal="k.n")
-
-
-def _key_in(driver: KeyIn, y: int) -> _Source:
-    return _set(
-        "keys", Sql("x.y = ? AND x.t >= ? AND x.t < ?", (y, *stored((driver.low, driver.high))))
-    )
-
-
-def _key_has(driver: KeyHas, y: int) -> _Source:
-    chosen = "x.y = ? AND x.t >= ? AND x.t < ? AND instr(substr(x.t, ?), ?) > 0"
-    return _set("keys", Sql(chosen, (y, *has_values(driver))))
-
-
-def _driver_is(driver: DriverIs, y: int) -> _Source:
-    open_end = driver.end == (EARLIEST, LATEST)
-    ends = () if open_end else (Sql("r.stop BETWEEN ? AND ?", driver.end),)
-    if len(driver.drivers) != 1:
-        chosen = sql(
-            Sql("x.y = ? AND ", (y,)),
-            among("x.t", driver.drivers),
-            Sql(" AND x.start BETWEEN ? AND ?", driver.start),
-        )
-        return _set("drivers", chosen, ends)
-    return _Source(
-        Sql("drivers k"),
-        Sql("k.y = ? AND k.t = ?", (y, driver.drivers[0])),
-        ends,
-        order=By.START,
-        value="k.start",
-        ordinal="k.n",
-        window=driver.start,
-    )
-
-
-def _interval_is(driver: IntervalIs, y: int) -> _Source:
-    return _set("intervals", in_interval(driver, y))
-
-
-def _set(table: str, chosen: Sql, of_row: tuple[Sql, ...] = ()) -> _Source:
-    """What some row `x` of an index leads to, once each and in no order."""
-    distinct = sql(Sql(f"(SELECT DISTINCT x.n AS n FROM {table} x WHERE "), chosen, Sql(") k"))
-    return _Source(distinct, ALWAYS, of_row, ordinal="k.n")
-
-
-_SOURCES = cast(
-    "dict[type, Callable[[Driver, int], _Source]]",
-    {
-        KeyIs: _key_is,
-        KeyIn: _key_in,
-        KeyHas: _key_has,
-        DriverIs: _driver_is,
-        IntervalIs: _interval_is,
-        IdIs: _id_is,
-        UpdatedIn: _updated_in,
-    },
-)

@@ -4,8 +4,8 @@
     types     types as small numbers        transaction  what a group does to the indexes
     packing   terms as bytes                changes      what a commit does
     render    plans as SQL                  reading      queries, on the loop and on threads
-    conditions  tests as SQL                timed        deadlines
-    history   versions by time
+    sources   where a plan begins           timed        deadlines
+    conditions  tests as SQL                history      versions by time
 
 Point reads happen at once, writes on the writer's thread, whatever may scan under a deadline.
 """
@@ -16,6 +16,8 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import starmap
 from typing import Any
 
 from msgspec.structs import replace
@@ -26,7 +28,7 @@ from fhir_server.storage.embedded import changes as writes
 from fhir_server.storage.embedded import history, schema
 from fhir_server.storage.embedded.listed import among
 from fhir_server.storage.embedded.packing import askable, keys_between, shared_beginning
-from fhir_server.storage.embedded.pieces import Sql, sql
+from fhir_server.storage.embedded.pieces import Sql
 from fhir_server.storage.embedded.reading import Readers
 from fhir_server.storage.embedded.render import VERSION_COLUMNS, counted, keys_of, matches
 from fhir_server.storage.embedded.timed import Deadline, Row
@@ -103,12 +105,11 @@ class EmbeddedStore:
         y = self._number(type_)
         if y is None:
             return {}
-        rows = await self._readers.rows(
-            sql(
-                Sql(f"SELECT {VERSION_COLUMNS} FROM resources r WHERE r.y = ? AND ", (y,)),
-                among("r.id", askable(ids)),
-            )
-        )
+        if len(ids) == 1:
+            one = await self.get(type_, ids[0])
+            return {} if one is None else {one.id: one}
+        chosen, values = among("r.id", askable(ids))
+        rows = await self._readers.rows(Sql(f"{_GET_MANY}{chosen}", (y, *values)))
         return {row[0]: Version(type_, *row) for row in rows}
 
     async def get_version(self, type_: str, id_: str, number: int) -> Version | None:
@@ -152,12 +153,14 @@ class EmbeddedStore:
         if y is None or plan.limit < 1:
             return Page([], None)
         one_more = replace(plan, limit=plan.limit + 1)
-        rows = await self._matching(matches(one_more, y, f"{VERSION_COLUMNS}, r.start"))
+        columns = _DATED_COLUMNS if plan.order.by is By.START else VERSION_COLUMNS
+        rows = await self._matching(matches(one_more, y, columns))
         shown = rows[: plan.limit]
-        type_ = plan.type
-        versions = [Version(type_, r[0], r[1], r[2], r[3], r[4], r[5]) for r in shown]
         following = _position(plan, shown[-1]) if len(rows) > plan.limit else None
-        return Page(versions, following, _position(plan, shown[0]) if shown else None)
+        first = _position(plan, shown[0]) if shown else None
+        if plan.order.by is By.START:
+            shown = [row[:_VERSION_WIDTH] for row in shown]
+        return Page(list(starmap(partial(Version, plan.type), shown)), following, first)
 
     async def find_ids(self, plan: Plan) -> Sequence[str]:
         y = self._number(plan.type)
@@ -180,7 +183,7 @@ class EmbeddedStore:
             return sorted(found)[: plan.limit]
 
         until = await self._settled()
-        return await self._readers.gathered(keys_of(plan, y), gather, until)
+        return await self._readers.gathered(keys_of(plan, y, shared), gather, until)
 
     async def count(self, plan: Plan, cap: int | None = None) -> tuple[int, bool]:
         y = self._number(plan.type)
@@ -251,6 +254,7 @@ def _only_index(_: Transaction) -> None:
 
 _PUT_OFF = "SELECT 1 FROM unindexed LIMIT 1"
 _GET = f"SELECT {VERSION_COLUMNS} FROM resources r WHERE r.y = ? AND r.id = ?"
+_GET_MANY = f"SELECT {VERSION_COLUMNS} FROM resources r WHERE r.y = ? AND "
 _GET_VERSION = (
     "SELECT r.n, iif(r.number = ?1, r.updated, h.updated), iif(r.number = ?1, r.method, h.method),"
     " iif(r.number = ?1, r.content, h.content)"
@@ -264,7 +268,11 @@ _SCAN = (
 _COUNTS = "SELECT y, count(*) FROM resources INDEXED BY resources_live WHERE live = 1 GROUP BY y"
 
 
+_DATED_COLUMNS = f"{VERSION_COLUMNS}, r.start"
+_VERSION_WIDTH = VERSION_COLUMNS.count(",") + 1
+_ORDINAL = 2
+_COLUMNS_OF_ORDER = {By.ORDINAL: _ORDINAL, By.START: _VERSION_WIDTH, By.UPDATED: 3, By.ID: 0}
+
+
 def _position(plan: Plan, row: Sequence[Any]) -> Position:
-    ordinal = row[2]
-    values = {By.ORDINAL: ordinal, By.START: row[6], By.UPDATED: row[3], By.ID: row[0]}
-    return Position(values[plan.order.by], ordinal)
+    return Position(row[_COLUMNS_OF_ORDER[plan.order.by]], row[_ORDINAL])

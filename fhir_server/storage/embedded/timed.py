@@ -13,8 +13,10 @@ from fhir_server.storage.embedded.schema import connect
 T = TypeVar("T")
 Row = Sequence[Any]
 
-_AT_ONCE = 8
+_AT_ONCE = 16
 """Rows between two looks at the clock: reading one that is long takes few steps of a query."""
+_WAITED = 5
+"""How many times the work of a turn it may last."""
 
 
 class TooLarge(Exception):
@@ -34,6 +36,34 @@ class Deadline:
     @property
     def passed(self) -> bool:
         return time.monotonic() > self.at or (self._abandoned is not None and self._abandoned())
+
+
+class Turn(Deadline):
+    """A short time for a query that may be begun again elsewhere.
+
+    It is the thread's own time that counts, up to some multiple of it: to begin again because
+    another process had the processor meanwhile would only make more work.
+    """
+
+    def __init__(self, seconds: float, until: float) -> None:
+        """`seconds` of work; it ends at `until`, of the monotonic clock, in any case."""
+        now = time.monotonic()
+        super().__init__(now + seconds)
+        self._last = min(now + _WAITED * seconds, until)
+        self._worked = time.thread_time() + seconds
+
+    def cancel(self) -> None:
+        self._last = 0.0
+        super().cancel()
+
+    @property
+    def passed(self) -> bool:
+        now = time.monotonic()
+        if now <= self.at:
+            return False
+        left = self._worked - time.thread_time()
+        self.at = min(now + left, self._last)
+        return now >= self.at
 
 
 NEVER = Deadline(math.inf)

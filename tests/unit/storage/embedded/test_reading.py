@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from fhir_server.storage.base import DeadlineExceeded
 from fhir_server.storage.embedded import EmbeddedKeyValue, EmbeddedStore, reading
 from fhir_server.storage.embedded.pieces import Sql
-from fhir_server.storage.embedded.timed import Deadline, Timed
+from fhir_server.storage.embedded.timed import Deadline, Timed, Turn
 from fhir_server.storage.query import AnyOf, KeyIn, KeyIs, Not, Plan
 from fhir_server.storage.versions import Change
 from tests.support.version_making import TYPE, created, key, keyed
@@ -95,6 +95,32 @@ async def test_a_query_whose_caller_is_gone_ends_soon(store: EmbeddedStore) -> N
     assert time.monotonic() - began < DEADLINE
 
 
+def test_a_turn_is_over_when_its_work_is_done() -> None:
+    began = time.thread_time()
+    turn = Turn(0.02, time.monotonic() + 60)
+    while not turn.passed:
+        assert time.thread_time() - began < 0.1
+    assert turn.passed
+
+
+def test_waiting_is_not_work_but_no_turn_waits_for_long() -> None:
+    turn = Turn(0.1, time.monotonic() + 60)
+    time.sleep(0.15)
+    assert not turn.passed
+    time.sleep(0.5)
+    assert turn.passed
+    assert turn.passed
+
+
+def test_a_turn_ends_with_its_query() -> None:
+    turn, cancelled = Turn(0.05, time.monotonic() + 0.1), Turn(60, time.monotonic() + 60)
+    time.sleep(0.11)
+    assert turn.passed
+    assert not cancelled.passed
+    cancelled.cancel()
+    assert cancelled.passed
+
+
 LARGE = b"x" * (8 << 20)
 
 
@@ -121,8 +147,9 @@ def read_on_the_loop(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 
 async def test_what_is_large_is_read_by_a_thread(
-    store: EmbeddedStore, read_on_the_loop: list[object]
+    store: EmbeddedStore, read_on_the_loop: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(reading, "_LOOP_SECONDS", 0.1)  # however busy the machine is
     new = created("large", keyed(key(7)), type_="Large")
     large = Change(structs.replace(new.version, content=LARGE), new.terms)
     await store.commit([large])

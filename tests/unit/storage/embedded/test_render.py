@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from fhir_server.storage.base import DeadlineExceeded
 from fhir_server.storage.embedded import history, schema
 from fhir_server.storage.embedded.pieces import Sql
-from fhir_server.storage.embedded.render import VERSION_COLUMNS, counted, matches
+from fhir_server.storage.embedded.render import VERSION_COLUMNS, counted, keys_of, matches
 from fhir_server.storage.query import (
     LONG,
     AnyOf,
@@ -28,7 +28,7 @@ from fhir_server.storage.query import (
     Plan,
     UpdatedIn,
 )
-from fhir_server.storage.versions import LATEST, HistoryPosition, Position
+from fhir_server.storage.versions import KEY_BYTES, LATEST, HistoryPosition, Position
 from tests.support.random_versions import random_plan
 from tests.support.version_making import key
 
@@ -80,6 +80,29 @@ def test_an_index_in_the_order_of_the_plan_is_read_without_sorting(
     assert not any(SORT in step for step in done)
     if after:
         assert "<" in done[0] or ">" in done[0]
+
+
+SETS = (
+    KeyIs(MANY),
+    KeyIn("a", "b"),
+    KeyIn(key(1), key(9)),
+    KeyHas("ab", "c"),
+    IntervalIs((1, 1), (5, 9)),
+    DriverIs(MANY),
+)
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("after", [None, Position(7, 7)])
+@pytest.mark.parametrize("driver", SETS)
+def test_a_set_is_read_in_order_of_ordinal_without_sorting(
+    connection: sqlite3.Connection, driver: Driver, after: Position | None, *, descending: bool
+) -> None:
+    plan = Plan("A", driver, (Not(KeyIs((key(2),))),), Order(descending=descending), after)
+    done = steps(connection, matches(plan, Y, VERSION_COLUMNS))
+    assert done[0] == "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)"
+    assert done[1].startswith("LIST SUBQUERY")
+    assert not any(SORT in step for step in done), done
 
 
 SORTED: list[tuple[Driver, By, str]] = [
@@ -161,6 +184,24 @@ def test_counting_by_one_index_looks_at_no_row(connection: sqlite3.Connection) -
     for driver in (CODE, KeyIs(MANY), KeyIn("a", "b"), WINDOW, IntervalIs((1, 1))):
         done = steps(connection, counted(Plan("A", driver), Y, -1))
         assert not any(" r " in step for step in done), done
+
+
+def test_keys_that_many_matches_share_are_selected_once(connection: sqlite3.Connection) -> None:
+    """However many versions have the one key that is looked for, beside others."""
+    shared, other, across = key(7)[:-1] + b"\7", b"\xff" * KEY_BYTES, b"\1" * 8 + key(7)[:8]
+    lists = {1: [key(3), shared], 2: [shared, other], 3: [key(4), other], 4: [shared, key(8)]}
+    lists |= {n: [key(n), shared] for n in range(20, 30)}
+    lists |= {5: [across, key(7)[8:] + bytes(8)]}
+    for n, keys in lists.items():
+        connection.execute(
+            "INSERT INTO resources (n, y, id, live, number, updated, method, start, stop, keys,"
+            " texts, drivers, spans) VALUES (?, ?, ?, 1, 1, 1, 'POST', 0, 0, ?, '[]', '', '')",
+            (n, Y, str(n), b"".join(keys)),
+        )
+    found = connection.execute(*keys_of(Plan("A"), Y, shared)).fetchall()
+    assert sorted(found) == [(shared,), (b"".join(lists[5]),)]
+    found = connection.execute(*keys_of(Plan("A"), Y, key(7)[:-1])).fetchall()
+    assert (b"".join(lists[4]),) in found
 
 
 ALTERNATIVES: dict[str, Callable[[int], Driver]] = {
