@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -23,7 +24,13 @@ from fhir_server.api.body import (
 )
 from fhir_server.api.listening import listening
 from fhir_server.api.negotiation import FHIR_JSON, Form, form_of
-from fhir_server.api.response import Send, body_and_encoding, headers_of, send_reply
+from fhir_server.api.response import (
+    SAME_HEAD,
+    Send,
+    body_and_encoding,
+    headers_of,
+    send_reply,
+)
 from fhir_server.errors import (
     BadRequest,
     FhirError,
@@ -52,6 +59,7 @@ _MOST_PAIRS = 10_000
 _MOST_HEADERS = 200
 _MOST_HEADER_BYTES = 64 * 1024
 """Bytes of all names and values of headers together."""
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _PLAIN = Form(f"{FHIR_JSON};charset=utf-8".encode())
 
 
@@ -67,16 +75,34 @@ class Limits:
     """Seconds in which a body must have arrived."""
 
 
-@dataclass(slots=True)
+class _Head:
+    """What the headers of a request say. It holds for all that have the very same ones."""
+
+    __slots__ = ("allowed", "form", "headers", "identity")
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self.headers = headers
+        self.allowed = False
+        """Whether they are few, and for one of our hosts."""
+        self.form: Form | None = None
+        """The form they ask for, once it is understood."""
+        given = headers.get("x-request-id")
+        self.identity = given if given and is_request_id(given) else None
+        """The caller's own id for the request, if it looks like one."""
+
+
 class _Exchange:
     """One request on its way through: what is known of it so far."""
 
-    method: str
-    headers: Mapping[str, str]
-    form: Form = _PLAIN
-    interaction: str = ""
-    type: str = ""
-    query: Sequence[tuple[str, str]] = ()
+    __slots__ = ("form", "head", "interaction", "method", "query", "type")
+
+    def __init__(self, method: str, head: _Head) -> None:
+        self.method = method
+        self.head = head
+        self.form = head.form or _PLAIN
+        self.interaction = ""
+        self.type = ""
+        self.query: Sequence[tuple[str, str]] = ()
 
 
 class FhirFace:
@@ -119,30 +145,28 @@ class FhirFace:
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         began = perf_counter()
         self._metrics.request_began()
-        headers = _headers(scope["headers"])
-        exchange = _Exchange(scope["method"], headers)
-        identity = self._identity(headers.get("x-request-id"))
+        head = _head(scope)
+        exchange = _Exchange(scope["method"], head)
+        identity = head.identity or self._ids.new_id()
         request_id.set(identity)
         status = sent = 0
         try:
             reply = await self._answer(exchange, scope, receive)
-            status, sent = reply.status, await self._send(exchange, reply, identity, send)
+            status, sent = reply.status, await self._send(exchange, reply, identity, scope, send)
         except Disconnected:
             status = 499
         finally:
             self._record(exchange, status, sent, perf_counter() - began)
-
-    def _identity(self, given: str | None) -> str:
-        """The caller's id for the request, if it looks like one, else one of ours."""
-        return given if given and is_request_id(given) else self._ids.new_id()
 
     async def _answer(
         self, exchange: _Exchange, scope: Mapping[str, Any], receive: Receive
     ) -> Reply:
         context = self._context
         try:
-            _require_few_headers(scope["headers"])
-            self._require_our_host(exchange.headers.get("host", ""))
+            if not exchange.head.allowed:
+                _require_few_headers(scope["headers"])
+                self._require_our_host(exchange.head.headers.get("host", ""))
+                exchange.head.allowed = True
             request = self._request(exchange, scope)
             interaction = context.table.find(request, context)
             exchange.interaction = interaction.name
@@ -191,19 +215,19 @@ class FhirFace:
     def _request(self, exchange: _Exchange, scope: Mapping[str, Any]) -> Request:
         """The request without its body; sets the form of the answer as early as possible."""
         raw, query_string = scope["raw_path"], scope["query_string"]
-        headers = exchange.headers
-        query: list[tuple[str, str]] = []
+        head, query = exchange.head, list[tuple[str, str]]()
         if query_string:
-            query = _pairs(query_string)
-            exchange.query = query
-        exchange.form = _form(headers, query)
+            exchange.query = query = _pairs(query_string)
+            exchange.form = _form(head.headers, query)
+        elif head.form is None:
+            exchange.form = head.form = form_of(head.headers.get("accept"), None, None)
         length = len(raw) + len(query_string)
         if length > self._limits.url:
             raise UriTooLong(
                 f"The URL has {length} bytes; at most {self._limits.url} are taken. "
                 "Long searches can be posted to _search."
             )
-        return Request(exchange.method, _segments(raw, self._root), query, headers)
+        return Request(exchange.method, _segments(raw, self._root), query, head.headers)
 
     async def _with_body(self, exchange: _Exchange, request: Request, receive: Receive) -> Request:
         if request.path[-1:] == ["_search"]:
@@ -234,19 +258,24 @@ class FhirFace:
         exchange.form = _form(request.headers, query)
         return replace(request, query=query)
 
-    async def _send(self, exchange: _Exchange, reply: Reply, identity: str, send: Send) -> int:
+    async def _send(
+        self,
+        exchange: _Exchange,
+        reply: Reply,
+        identity: str,
+        scope: Mapping[str, Any],
+        send: Send,
+    ) -> int:
         headers = headers_of(reply, self._context.base_url)
         body, encoding = body_and_encoding(
-            reply, exchange.form, exchange.headers.get("accept-encoding")
+            reply, exchange.form, exchange.head.headers.get("accept-encoding")
         )
         headers.append((b"x-request-id", identity.encode()))
         if body:
             headers.append((b"content-type", exchange.form.content_type))
         if encoding:
             headers.append((b"content-encoding", encoding))
-        if reply.status not in {204, 304}:
-            headers.append((b"content-length", b"%d" % len(body)))
-        await send_reply(send, reply.status, headers, b"" if exchange.method == "HEAD" else body)
+        await send_reply(scope, send, reply.status, headers, body)
         return len(body)
 
     def _record(self, exchange: _Exchange, status: int, sent: int, seconds: float) -> None:
@@ -257,6 +286,16 @@ class FhirFace:
             self._log.record(
                 method, exchange.interaction, exchange.type, status, seconds, sent, names
             )
+
+
+def _head(scope: Mapping[str, Any]) -> _Head:
+    """What the headers say; where they were the same before, what was understood then."""
+    known: dict[str, _Head] | None = scope.get("extensions", _NOTHING).get(SAME_HEAD)
+    if known is None:
+        return _Head(_headers(scope["headers"]))
+    if not known:
+        known["head"] = _Head(_headers(scope["headers"]))
+    return known["head"]
 
 
 def _headers(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -301,8 +340,6 @@ def _segments(raw_path: bytes, root: int) -> list[str]:
 
 
 def _form(headers: Mapping[str, str], query: Sequence[tuple[str, str]]) -> Form:
-    if not query:
-        return form_of(headers.get("accept"), None, None)
     controls = dict(query)
     return form_of(headers.get("accept"), controls.get("_format"), controls.get("_pretty"))
 
