@@ -7,11 +7,14 @@ Only translation happens here. What is asked is decided by the interaction table
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from dataclasses import replace as changed
 from time import perf_counter
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, unquote
+
+from msgspec.structs import replace
 
 from fhir_server.api.body import (
     FORM,
@@ -195,7 +198,7 @@ class FhirFace:
                 if self._closing():
                     raise Unavailable("The server stops, so this was not begun; send it again.")
 
-            context = replace(self._context, require_wanted=require_wanted)
+            context = changed(self._context, require_wanted=require_wanted)
             try:
                 reply = await perform(interaction, request, context)
             except FhirError as error:

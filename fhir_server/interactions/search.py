@@ -1,7 +1,8 @@
 """search, by GET and by POST _search. https://hl7.org/fhir/R4/http.html#search"""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from fhir_server.errors import TimedOut, TooCostly
 from fhir_server.fhir import bundle, json_format
