@@ -7,10 +7,14 @@ Only translation happens here. What is asked is decided by the interaction table
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from dataclasses import replace as changed
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
+
+from msgspec.structs import replace
 
 from fhir_server.api.body import (
     FORM,
@@ -24,7 +28,13 @@ from fhir_server.api.body import (
 from fhir_server.api.listening import listening
 from fhir_server.api.negotiation import FHIR_JSON, Form, form_of
 from fhir_server.api.query import NO_QUERY, Query, of_pairs, read_query
-from fhir_server.api.response import Send, body_and_encoding, headers_of, send_reply
+from fhir_server.api.response import (
+    SAME_HEAD,
+    Send,
+    body_and_encoding,
+    headers_of,
+    send_reply,
+)
 from fhir_server.errors import (
     BadRequest,
     FhirError,
@@ -51,6 +61,7 @@ _READS = frozenset({"read", "vread", "search-type", "search-system", "search-com
 _MOST_HEADERS = 200
 _MOST_HEADER_BYTES = 64 * 1024
 """Bytes of all names and values of headers together."""
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _PLAIN = Form(f"{FHIR_JSON};charset=utf-8".encode())
 
 
@@ -66,16 +77,34 @@ class Limits:
     """Seconds in which a body must have arrived."""
 
 
-@dataclass(slots=True)
+class _Head:
+    """What the headers of a request say. It holds for all that have the very same ones."""
+
+    __slots__ = ("allowed", "form", "headers", "identity")
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self.headers = headers
+        self.allowed = False
+        """Whether they are few, and for one of our hosts."""
+        self.form: Form | None = None
+        """The form they ask for, once it is understood."""
+        given = headers.get("x-request-id")
+        self.identity = given if given and is_request_id(given) else None
+        """The caller's own id for the request, if it looks like one."""
+
+
 class _Exchange:
     """One request on its way through: what is known of it so far."""
 
-    method: str
-    headers: Mapping[str, str]
-    form: Form = _PLAIN
-    interaction: str = ""
-    type: str = ""
-    query: Query = NO_QUERY
+    __slots__ = ("form", "head", "interaction", "method", "query", "type")
+
+    def __init__(self, method: str, head: _Head) -> None:
+        self.method = method
+        self.head = head
+        self.form = head.form or _PLAIN
+        self.interaction = ""
+        self.type = ""
+        self.query: Query = NO_QUERY
 
 
 class FhirFace:
@@ -118,30 +147,28 @@ class FhirFace:
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         began = perf_counter()
         self._metrics.request_began()
-        headers = _headers(scope["headers"])
-        exchange = _Exchange(scope["method"], headers)
-        identity = self._identity(headers.get("x-request-id"))
+        head = _head(scope)
+        exchange = _Exchange(scope["method"], head)
+        identity = head.identity or self._ids.new_id()
         request_id.set(identity)
         status = sent = 0
         try:
             reply = await self._answer(exchange, scope, receive)
-            status, sent = reply.status, await self._send(exchange, reply, identity, send)
+            status, sent = reply.status, await self._send(exchange, reply, identity, scope, send)
         except Disconnected:
             status = 499
         finally:
             self._record(exchange, status, sent, perf_counter() - began)
-
-    def _identity(self, given: str | None) -> str:
-        """The caller's id for the request, if it looks like one, else one of ours."""
-        return given if given and is_request_id(given) else self._ids.new_id()
 
     async def _answer(
         self, exchange: _Exchange, scope: Mapping[str, Any], receive: Receive
     ) -> Reply:
         context = self._context
         try:
-            _require_few_headers(scope["headers"])
-            self._require_our_host(exchange.headers.get("host", ""))
+            if not exchange.head.allowed:
+                _require_few_headers(scope["headers"])
+                self._require_our_host(exchange.head.headers.get("host", ""))
+                exchange.head.allowed = True
             request = self._request(exchange, scope)
             interaction = context.table.find(request, context)
             exchange.interaction = interaction.name
@@ -171,7 +198,7 @@ class FhirFace:
                 if self._closing():
                     raise Unavailable("The server stops, so this was not begun; send it again.")
 
-            context = replace(self._context, require_wanted=require_wanted)
+            context = changed(self._context, require_wanted=require_wanted)
             try:
                 reply = await perform(interaction, request, context)
             except FhirError as error:
@@ -191,18 +218,19 @@ class FhirFace:
     def _request(self, exchange: _Exchange, scope: Mapping[str, Any]) -> Request:
         """The request without its body; sets the form of the answer as early as possible."""
         raw, query_string = scope["raw_path"], scope["query_string"]
-        headers = exchange.headers
-        query = NO_QUERY
+        head, query = exchange.head, NO_QUERY
         if query_string:
-            query = exchange.query = read_query(query_string)
-        exchange.form = form_of(headers.get("accept"), query.format, query.pretty)
+            exchange.query = query = read_query(query_string)
+            exchange.form = form_of(head.headers.get("accept"), query.format, query.pretty)
+        elif head.form is None:
+            exchange.form = head.form = form_of(head.headers.get("accept"), None, None)
         length = len(raw) + len(query_string)
         if length > self._limits.url:
             raise UriTooLong(
                 f"The URL has {length} bytes; at most {self._limits.url} are taken. "
                 "Long searches can be posted to _search."
             )
-        return Request(exchange.method, _segments(raw, self._root), query.pairs, headers)
+        return Request(exchange.method, _segments(raw, self._root), query.pairs, head.headers)
 
     async def _with_body(self, exchange: _Exchange, request: Request, receive: Receive) -> Request:
         if request.path[-1:] == ["_search"]:
@@ -233,19 +261,24 @@ class FhirFace:
         exchange.form = form_of(request.headers.get("accept"), query.format, query.pretty)
         return replace(request, query=query.pairs)
 
-    async def _send(self, exchange: _Exchange, reply: Reply, identity: str, send: Send) -> int:
+    async def _send(
+        self,
+        exchange: _Exchange,
+        reply: Reply,
+        identity: str,
+        scope: Mapping[str, Any],
+        send: Send,
+    ) -> int:
         headers = headers_of(reply, self._context.base_url)
         body, encoding = body_and_encoding(
-            reply, exchange.form, exchange.headers.get("accept-encoding")
+            reply, exchange.form, exchange.head.headers.get("accept-encoding")
         )
         headers.append((b"x-request-id", identity.encode()))
         if body:
             headers.append((b"content-type", exchange.form.content_type))
         if encoding:
             headers.append((b"content-encoding", encoding))
-        if reply.status not in {204, 304}:
-            headers.append((b"content-length", b"%d" % len(body)))
-        await send_reply(send, reply.status, headers, b"" if exchange.method == "HEAD" else body)
+        await send_reply(scope, send, reply.status, headers, body)
         return len(body)
 
     def _record(self, exchange: _Exchange, status: int, sent: int, seconds: float) -> None:
@@ -261,6 +294,16 @@ class FhirFace:
                 sent,
                 exchange.query.names,
             )
+
+
+def _head(scope: Mapping[str, Any]) -> _Head:
+    """What the headers say; where they were the same before, what was understood then."""
+    known: dict[str, _Head] | None = scope.get("extensions", _NOTHING).get(SAME_HEAD)
+    if known is None:
+        return _Head(_headers(scope["headers"]))
+    if not known:
+        known["head"] = _Head(_headers(scope["headers"]))
+    return known["head"]
 
 
 def _headers(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:

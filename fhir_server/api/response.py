@@ -17,9 +17,18 @@ from fhir_server.interactions.request import Reply, body_of
 
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
+Whole = Callable[[int, Headers, bytes], Awaitable[None]]
+
+WHOLE_ANSWER = "fhir_server.whole_answer"
+"""What our own HTTP server adds to ASGI: status, headers and body are sent by one call. It tells
+the length of the body itself, and leaves the body out where HTTP has none."""
+SAME_HEAD = "fhir_server.same_head"
+"""Likewise a dict, the same one for all requests of a connection that have the very same headers:
+a place for what was understood of them."""
 
 _LEAST_PACKED = 1500
 """Smaller bodies are sent as they are: packing would cost more than it saves."""
+_NO_BODY = frozenset({204, 304})
 _FIXED: Headers = [
     (b"cache-control", b"no-store"),
     (b"vary", b"Accept, Accept-Encoding"),
@@ -61,9 +70,18 @@ def body_and_encoding(reply: Reply, form: Form, accept_encoding: str | None) -> 
     return body, b""
 
 
-async def send_reply(send: Send, status: int, headers: Headers, body: bytes) -> None:
+async def send_reply(
+    scope: Mapping[str, Any], send: Send, status: int, headers: Headers, body: bytes
+) -> None:
+    """Send an answer whose headers do not say how long it is."""
+    whole: Whole | None = scope.get("extensions", {}).get(WHOLE_ANSWER)
+    if whole is not None:
+        await whole(status, headers, body)
+        return
+    if status not in _NO_BODY:
+        headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
 @lru_cache(maxsize=4096)

@@ -3,7 +3,7 @@
 https://www.rfc-editor.org/rfc/rfc9112
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from http import HTTPStatus
 
 Pairs = Iterable[tuple[bytes, bytes]]
@@ -32,19 +32,19 @@ class Answer:
     def head(self, status: int, headers: Pairs) -> bytes:
         """The first line and the headers, whose names are in lower case, as ASGI wants them."""
         self._silent = self._method == "HEAD" or status in _NO_BODY
-        lines = [_STATUS_LINES[status]]
+        told = []
         for name, value in headers:
             if name == b"content-length":
                 self._left = int(value)
             elif name == b"connection":
                 self.keep_alive = self.keep_alive and b"close" not in value.lower()
                 continue
-            lines.append(name + b": " + value)
+            told.append((name, value))
         if self._left is None and not self._silent:
-            self._delimit(lines)
+            self._delimit(told)
         if not self.keep_alive:
-            lines.append(b"connection: close")
-        return _joined(lines)
+            told.append((b"connection", b"close"))
+        return b"%b\r\n%b\r\n" % (_STATUS_LINES[status], headers_in_lines(told))
 
     def body(self, part: bytes, *, last: bool) -> bytes:
         """What to write for a part of the body."""
@@ -59,13 +59,44 @@ class Answer:
                 raise RuntimeError("the body is not as long as its header says")
         return part
 
-    def _delimit(self, lines: list[bytes]) -> None:
+    def _delimit(self, told: list[tuple[bytes, bytes]]) -> None:
         """Have the end of the body told though its length is not known."""
         if self._version == "1.0":  # which has no chunks: the connection ends with it
             self.keep_alive = False
         else:
             self._chunked = True
-            lines.append(b"transfer-encoding: chunked")
+            told.append((b"transfer-encoding", b"chunked"))
+
+
+def whole_answer(
+    method: str, status: int, default: bytes, headers: Pairs, body: bytes, *, keep_alive: bool
+) -> bytes:
+    """Head and body in one piece; `default` are lines that every head has.
+
+    RuntimeError if a header has the end of a line in it. The headers say nothing of the length,
+    and nothing of the connection.
+    """
+    lines = [default, headers_in_lines(headers)]
+    silent = status in _NO_BODY
+    if not silent:
+        lines.append(b"content-length: %d\r\n" % len(body))
+    if not keep_alive:
+        lines.append(b"connection: close\r\n")
+    shown = b"" if silent or method == "HEAD" else body
+    return b"%b\r\n%b\r\n%b" % (_STATUS_LINES[status], b"".join(lines), shown)
+
+
+def headers_in_lines(headers: Pairs) -> bytes:
+    """A line for each header; RuntimeError if one has the end of a line in it.
+
+    Whoever could put one there would write headers, or a whole answer, of their own.
+    """
+    lines = [b"%b: %b\r\n" % pair for pair in headers]
+    joined = b"".join(lines)
+    ends = len(lines)
+    if joined.count(b"\n") != ends or joined.count(b"\r") != ends or b"\0" in joined:
+        raise RuntimeError("a header has a character that no header may have")
+    return joined
 
 
 def refusal(status: int, headers: Pairs) -> bytes:
@@ -74,15 +105,3 @@ def refusal(status: int, headers: Pairs) -> bytes:
     plain = (b"content-type", b"text/plain; charset=utf-8")
     length = (b"content-length", b"%d" % len(words))
     return Answer("GET", "1.1", keep_alive=False).head(status, (*headers, plain, length)) + words
-
-
-def _joined(lines: Sequence[bytes]) -> bytes:
-    """The head in one piece; RuntimeError if a header has the end of a line in it.
-
-    Whoever could put one there would write headers, or a whole answer, of their own.
-    """
-    head = b"\r\n".join((*lines, b"", b""))
-    ends = len(lines) + 1
-    if head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head:
-        raise RuntimeError("a header has a character that no header may have")
-    return head

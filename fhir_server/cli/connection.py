@@ -26,9 +26,10 @@ from uvicorn import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
-from fhir_server.cli.answer import Pairs, refusal
+from fhir_server.cli.answer import Pairs, headers_in_lines, refusal
 from fhir_server.cli.exchange import Application, Exchange, Scope
 from fhir_server.cli.head import Pair, expects_continue, framing, path_and_query, require_clear
+from fhir_server.cli.same_head import SameHead, same_head
 
 _log = structlog.get_logger()
 
@@ -66,6 +67,12 @@ class Connection(asyncio.Protocol):
     _refusal = b""
     """What is written when all before is answered, because what followed cannot be."""
     _reading = True
+    _between = True
+    """Whether the parser is between two requests."""
+    _same: SameHead | None = None
+    """The head of the request before, to be known again."""
+    _default: tuple[Pairs, bytes] = ((), b"")
+    """What every answer says, as it was last made lines of."""
 
     def __init__(
         self,
@@ -98,7 +105,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         self.write = transport.write
         self._server.connections.add(self)  # type: ignore[arg-type]  # only `shutdown` is asked of it
-        self._same: Scope = {
+        self._always: Scope = {
             "type": "http",
             "asgi": self._asgi,
             "root_path": self._root,
@@ -109,6 +116,11 @@ class Connection(asyncio.Protocol):
         self._watch = self._loop.call_later(self._keep_alive, self._look)
 
     def data_received(self, data: bytes) -> None:
+        if self._same is not None and self._is_idle():
+            scope = self._same.scope_of(data)
+            if scope is not None:
+                self._begin_same(scope)
+                return
         self._rest = self._rest + data if self._rest else data
         self._go_on()
 
@@ -146,6 +158,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._unread = 0
+        self._between = False
         self._url = b""
         self._headers = []
         self._since, self._patience = self._loop.time(), _ARRIVAL
@@ -188,6 +201,7 @@ class Connection(asyncio.Protocol):
         self._unread = 0
         if self._framing:  # of a request for another protocol the parser expects no body
             return
+        self._between = True
         self._since, self._patience = self._loop.time(), self._keep_alive
         if self._arriving is not None:
             self._arriving.arrived()
@@ -198,6 +212,15 @@ class Connection(asyncio.Protocol):
     @property
     def default_headers(self) -> Pairs:
         return self._server.default_headers
+
+    @property
+    def default_lines(self) -> bytes:
+        headers, lines = self._default
+        if headers is not self._server.default_headers:  # a new list whenever the date is another
+            headers = self._server.default_headers
+            lines = headers_in_lines(headers)
+            self._default = headers, lines
+        return lines
 
     async def drained(self) -> None:
         await self._writable.wait()
@@ -224,7 +247,7 @@ class Connection(asyncio.Protocol):
         raw_path, query = path_and_query(self._url)
         path = raw_path.decode("ascii")
         return {
-            **self._same,
+            **self._always,
             "http_version": version,
             "method": parser.get_method().decode("ascii"),
             "path": self._root + (unquote(path) if "%" in path else path),
@@ -233,6 +256,21 @@ class Connection(asyncio.Protocol):
             "headers": headers,
             "state": self._state.copy(),
         }
+
+    def _is_idle(self) -> bool:
+        """Whether all that has come before is parsed, and all that was begun is answered."""
+        busy = self._rest or self._waiting or self._last or self._refusal
+        return self._between and self._answering is None and not busy
+
+    def _begin_same(self, scope: Scope) -> None:
+        """Begin a request whose head was parsed before."""
+        if self._transport.is_closing():
+            return
+        scope["state"] = self._state.copy()
+        self._patience = self._keep_alive
+        exchange = Exchange(self, scope, keep_alive=True, continues=False)
+        exchange.whole = True
+        self._begin(exchange)
 
     def _parse(self) -> None:
         """Have the parser tell of what has arrived, up to the next requests."""
@@ -248,8 +286,11 @@ class Connection(asyncio.Protocol):
     def _parsed(self, parser: httptools.HttpRequestParser, data: bytes) -> bytes:
         """What is left to parse; the parser has told of the rest."""
         self._unread += len(data)
+        is_new = self._between
         try:
             parser.feed_data(data)
+            if is_new and self._between and len(self._waiting) == 1:
+                self._same = same_head(data, self._waiting[0])
         except httptools.HttpParserUpgrade as end:
             # We speak no other protocol: the request is answered, and what follows is read: its
             # body as one, for which the parser needs another head, and then the next request.

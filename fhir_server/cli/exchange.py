@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 import structlog
 
-from fhir_server.cli.answer import CONTINUE, Answer, Pairs, refusal
+from fhir_server.api.response import WHOLE_ANSWER
+from fhir_server.cli.answer import CONTINUE, Answer, Pairs, refusal, whole_answer
 
 _log = structlog.get_logger()
 
@@ -33,6 +34,11 @@ class Line(Protocol):
     @property
     def default_headers(self) -> Pairs:
         """What every answer says."""
+        ...
+
+    @property
+    def default_lines(self) -> bytes:
+        """The same as lines of a head."""
         ...
 
     def write(self, data: bytes) -> None: ...
@@ -58,19 +64,27 @@ class Exchange:
         "_continues",
         "_head",
         "_line",
-        "_scope",
+        "_method",
         "_told_end",
+        "_version",
         "begun",
         "complete",
         "gone",
+        "keep_alive",
+        "scope",
         "size",
         "whole",
     )
 
     def __init__(self, line: Line, scope: Scope, *, keep_alive: bool, continues: bool) -> None:
         self._line = line
-        self._scope = scope
-        self._answer = Answer(scope["method"], scope["http_version"], keep_alive=keep_alive)
+        self.scope = scope
+        self.keep_alive = keep_alive
+        """Whether another may follow on the connection."""
+        self._method: str = scope["method"]
+        self._version: str = scope["http_version"]
+        self._answer: Answer | None = None
+        """The answer, when it is given part by part."""
         self.begun = False
         """Whether there is a head of the answer."""
         self._head = b""
@@ -89,18 +103,21 @@ class Exchange:
         """Whether it is over."""
 
     @property
-    def keep_alive(self) -> bool:
-        """Whether another may follow on the connection."""
-        return self._answer.keep_alive
+    def is_bare(self) -> bool:
+        """Whether the request was no more than a head, and the next one may follow it."""
+        return self.whole and not self.size and self.keep_alive and not self._continues
 
     def close_after(self) -> None:
         """Let it be the last one on its connection."""
-        self._answer.keep_alive = False
+        self.keep_alive = False
 
     async def run(self, application: Application) -> None:
         """Have it answered, whatever the application does."""
+        scope = self.scope
+        scope["extensions"] = {**scope.get("extensions", {}), WHOLE_ANSWER: self.answer}
+        self.scope = {}  # which would be a circle: the collector of garbage would have to find it
         try:
-            await application(self._scope, self.receive, self.send)
+            await application(scope, self.receive, self.send)
             self._require_answer()
         except asyncio.CancelledError:
             self._fail(503)
@@ -151,26 +168,52 @@ class Exchange:
             await self._line.drained()
         if self.gone:
             return
-        expected = "http.response.body" if self.begun else "http.response.start"
+        answer = self._answer
+        expected = "http.response.start" if answer is None else "http.response.body"
         if self.complete or message["type"] != expected:
             raise RuntimeError(f"{message['type']!r} does not follow what was sent before")
-        if not self.begun:
+        if answer is None:
             self._begin(message["status"], message.get("headers", ()))
             return
         last = not message.get("more_body", False)
-        part = self._answer.body(message.get("body", b""), last=last)
+        part = answer.body(message.get("body", b""), last=last)
         if self._head or part:
             self._line.write(self._head + part)
             self._head = b""
         if last:
             self._end()
 
+    async def answer(self, status: int, headers: Pairs, body: bytes) -> None:
+        """Write a whole answer at once: what `send` does in two steps, at half the cost.
+
+        Its length is told by us, so not by the headers, nor whether the connection stays open.
+        RuntimeError when something was sent before.
+        """
+        if self._line.full:
+            await self._line.drained()
+        if self.gone:
+            return
+        if self.begun or self.complete:
+            raise RuntimeError("an answer does not follow what was sent before")
+        self._keep_in_step()
+        default, keep_alive = self._line.default_lines, self.keep_alive
+        whole = whole_answer(self._method, status, default, headers, body, keep_alive=keep_alive)
+        self.begun = True
+        self._line.write(whole)
+        self._end()
+
     def _begin(self, status: int, headers: Pairs) -> None:
+        self._keep_in_step()
+        answer = Answer(self._method, self._version, keep_alive=self.keep_alive)
+        self._head = answer.head(status, (*self._line.default_headers, *headers))
+        self.keep_alive = answer.keep_alive
+        self._answer = answer
+        self.begun = True
+
+    def _keep_in_step(self) -> None:
         if self._continues and not self.whole:
             # It was not told to send the body and may or may not do so: nobody could tell.
-            self._answer.keep_alive = False
-        self._head = self._answer.head(status, (*self._line.default_headers, *headers))
-        self.begun = True
+            self.keep_alive = False
 
     def _require_answer(self) -> None:
         if not (self.complete or self.gone):
@@ -178,7 +221,7 @@ class Exchange:
 
     def _fail(self, status: int) -> None:
         """Answer by a refusal, if nothing is written yet; the connection closes after it."""
-        self._answer.keep_alive = False
+        self.keep_alive = False
         if not (self.gone or self.complete) and (self._head or not self.begun):
             self._line.write(refusal(status, self._line.default_headers))
 

@@ -65,8 +65,10 @@ def parse(data: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
         if str(error).startswith("recursion limit"):
             raise MalformedContent(_too_deep("more than 200", max_depth)) from None
         raise MalformedContent(_explain(str(error))) from None
-    # Spread over lines, one blank a level, depth shows without a walk over the value.
-    if b"\n" + b" " * max_depth in msgspec.json.format(data, indent=1):
+    # Spread over lines, one blank a level, depth shows without a walk over the value. What begins
+    # few objects and arrays in all cannot be deep.
+    few = data.count(b"{") + data.count(b"[") <= max_depth
+    if not few and b"\n" + b" " * max_depth in msgspec.json.format(data, indent=1):
         depth = _depth(value)
         if depth > max_depth:
             raise MalformedContent(_too_deep(str(depth), max_depth))

@@ -92,11 +92,29 @@ def criteria_of(value: str, context: Context) -> Criteria | None:
 
 def unsettled(resource: Resource) -> list[Link]:
     """The references of a resource that cannot stay as they are, or should not."""
+    if _is_settled(resource):
+        return []
     return [
         link
         for link in references_in(resource)
         if "?" in link.value or link.value.startswith(TEMPORARY)
     ]
+
+
+def _is_settled(resource: Resource) -> bool:
+    """Whether there surely is none, as in most resources: a walk that notes nothing is quick."""
+    nodes = [resource]
+    for node in nodes:
+        for name, value in node.items():
+            kind = type(value)
+            if kind is str:
+                if name == "reference" and ("?" in value or value.startswith(TEMPORARY)):
+                    return False
+            elif kind is dict:
+                nodes.append(value)
+            elif kind is list:
+                nodes += [each for each in value if type(each) is dict]
+    return True
 
 
 def temporary(links: Sequence[Link]) -> list[Link]:

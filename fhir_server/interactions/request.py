@@ -4,8 +4,9 @@ https://hl7.org/fhir/R4/http.html
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from fhir_server.fhir import json_format
 from fhir_server.storage.versions import Version
@@ -14,22 +15,23 @@ Resource = dict[str, Any]
 """A FHIR resource as a plain JSON object, decimals as Decimal."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One interaction asked for. Header names are lower case; path is relative to the base."""
+class Request(msgspec.Struct, frozen=True):
+    """One interaction asked for. Header names are lower case; path is relative to the base.
+
+    It and its reply are structs, which are made in a quarter of the time.
+    """
 
     method: str
     path: Sequence[str]
     """Segments without the base: `("Patient", "1", "_history")`."""
     query: Sequence[tuple[str, str]] = ()
     """Decoded pairs in the order given; for POST _search the form's pairs as well."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: Resource | list[Any] | None = None
     """A resource; of a patch also a list of operations."""
 
 
-@dataclass(slots=True)
-class Reply:
+class Reply(msgspec.Struct):
     """The answer: a status, and a version, content of our own making, or nothing."""
 
     status: int
@@ -41,8 +43,8 @@ class Reply:
     """Whether `version.content` is the body; False under Prefer: return=minimal."""
     location: str | None = None
     """Path of the new version relative to the base, for Location."""
-    headers: dict[str, str] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
+    warnings: list[str] = msgspec.field(default_factory=list)
     """What the caller should know though it worked; entries of a bundle show them as outcome."""
 
 

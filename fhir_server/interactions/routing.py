@@ -62,14 +62,13 @@ async def perform(interaction: Interaction, request: Request, context: Context) 
 def _shape(path: Sequence[str]) -> str:
     if len(path) < 2:
         return path[0] if path and path[0] in _PLACES else "[type]" if path else ""
-    if len(path) > len(_NAMES):
+    if len(path) > len(_NAMES) + 1:
         return "/".join(path)
-    below = (
-        segment if segment[:1] in _NO_ID else name
-        for segment, name in zip(path[1:], _NAMES[1:], strict=False)
-    )
-    return "/".join(("[type]", *below))
+    shape = "[type]"
+    for name, segment in zip(_NAMES, path[1:], strict=False):
+        shape += f"/{segment}" if segment[:1] in _NO_ID else name
+    return shape
 
 
-_NAMES = ("[type]", "[id]", "[member]", "[vid]")
-"""What a segment is at its place, unless it begins as no id does."""
+_NAMES = ("/[id]", "/[member]", "/[vid]")
+"""What a segment below a type is at its place, unless it begins as no id does."""

@@ -1,9 +1,10 @@
 """search, by GET and by POST _search. https://hl7.org/fhir/R4/http.html#search"""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
+
+from msgspec.structs import replace
 
 from fhir_server.errors import TimedOut, TooCostly
 from fhir_server.fhir import bundle, json_format

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from fhir_server.fhir import json_format
 from fhir_server.fhir.temporal import instant
 from fhir_server.interactions.request import Resource
@@ -23,8 +25,7 @@ class Indexer(Protocol):
     def terms(self, resource: Resource) -> Terms: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """A version about to be written. `base` is the current one that it follows, if any."""
 
     type: str

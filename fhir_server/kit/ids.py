@@ -39,21 +39,21 @@ class TimeOrderedIds:
         self._random: Iterator[str] = iter(())
 
     def new_id(self) -> str:
-        text = f"{self._clock.now() & 0xFFFF_FFFF_FFFF:012x}{self._random_digits()}"
-        variant = "89ab"[int(text[16], 16) & 3]
-        return f"{text[:8]}-{text[8:12]}-7{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
+        time = f"{self._clock.now() & 0xFFFF_FFFF_FFFF:012x}"
+        return f"{time[:8]}-{time[8:]}-{self._random_part()}"
 
-    def _random_digits(self) -> str:
-        """Twenty hexadecimal digits."""
+    def _random_part(self) -> str:
+        """What follows the time, version and variant included."""
         with self._lock:
             # Drawn many at a time: each draw gives up the interpreter's lock, and a thread that
             # writes would keep it for long.
-            digits = next(self._random, None)
-            if digits is None:
+            part = next(self._random, None)
+            if part is None:
                 drawn = os.urandom(_DRAWN * 10).hex()
-                self._random = iter([drawn[i : i + 20] for i in range(0, len(drawn), 20)])
-                digits = next(self._random)
-            return digits
+                digits = [drawn[i : i + 20] for i in range(0, len(drawn), 20)]
+                self._random = iter([_shaped(each) for each in digits])
+                part = next(self._random)
+            return part
 
     def new_ordinal(self) -> int:
         with self._lock:
@@ -66,6 +66,12 @@ class TimeOrderedIds:
                     self._last, self._sequence = self._last + 1, 0
             tail = self._worker << _SEQUENCE_BITS | self._sequence
             return self._last << (_WORKER_BITS + _SEQUENCE_BITS) | tail
+
+
+def _shaped(digits: str) -> str:
+    """Twenty hexadecimal digits as the random part, six bits of them replaced."""
+    variant = "89ab"[int(digits[4], 16) & 3]
+    return f"7{digits[1:4]}-{variant}{digits[5:8]}-{digits[8:]}"
 
 
 class RequestIds:

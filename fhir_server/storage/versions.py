@@ -76,8 +76,7 @@ class Version(msgspec.Struct, frozen=True, gc=False):
         return self.content is None
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """Store this version, if the current one is its predecessor (number 1: if there is none)."""
 
     version: Version

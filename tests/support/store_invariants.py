@@ -53,7 +53,7 @@ async def terms_agree_with_contents(store: Store) -> None:
         by_batch: dict[str, set[str]] = defaultdict(set)
         for version in live:
             terms = terms_of(version)
-            by_tag[terms.intervals[0].key].add(version.id)
+            by_tag[terms.intervals[0][0]].add(version.id)
             by_batch[str(terms.keys[1])].add(version.id)
         for tag in range(7):
             drivers = (

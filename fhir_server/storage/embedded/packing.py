@@ -26,6 +26,7 @@ _SPAN_SIGNS = _SIGN << 128 | _SIGN << 64 | _SIGN
 _pack_integer = struct.Struct(">q").pack
 _pack_number = struct.Struct(">d").pack
 _pack_span = struct.Struct(">qdd").pack
+_pack_positive_span = struct.Struct(">Qdd").pack
 _encode = msgspec.msgpack.Encoder().encode
 _encode_texts = msgspec.json.Encoder().encode
 _decode_texts = msgspec.json.Decoder(list[str]).decode
@@ -69,21 +70,19 @@ def pack(terms: Terms) -> Packed:
     )
 
 
-def lists(packed: Packed) -> tuple[list[str], list[bytes], list[bytes], list[bytes]]:
-    """Texts, keys, drivers and spans, each in order."""
-    keys, spans = packed.keys, packed.spans
-    return (
-        _decode_texts(packed.texts) if packed.texts != _NO_TEXTS else [],
-        [keys[at : at + KEY_BYTES] for at in range(0, len(keys), KEY_BYTES)],
-        _decode_drivers(packed.drivers),
-        [spans[at : at + SPAN_BYTES] for at in range(0, len(spans), SPAN_BYTES)],
-    )
+def drivers(packed: bytes) -> list[bytes]:
+    """Driver terms, in order, of how a version keeps them."""
+    return _decode_drivers(packed)
 
 
 def rows(packed: Packed) -> Rows:
-    texts, keys, drivers, spans = lists(packed)
-    started = frozenset((driver, packed.start) for driver in drivers)
-    return Rows(frozenset(keys), frozenset(texts), started, frozenset(spans))
+    keys, spans = packed.keys, packed.spans
+    return Rows(
+        frozenset([keys[at : at + KEY_BYTES] for at in range(0, len(keys), KEY_BYTES)]),
+        frozenset(_decode_texts(packed.texts) if packed.texts != _NO_TEXTS else ()),
+        frozenset([(driver, packed.start) for driver in drivers(packed.drivers)]),
+        frozenset([spans[at : at + SPAN_BYTES] for at in range(0, len(spans), SPAN_BYTES)]),
+    )
 
 
 def keys_between(packed: bytes, low: bytes, high: bytes, shared: bytes) -> list[bytes]:
@@ -150,6 +149,8 @@ def _apart(keys: Iterable[Key]) -> tuple[bytes, str]:
 def _span(interval: Ends) -> bytes:
     """`integer_bytes` and twice `number_bytes` in one go."""
     key, low, high = interval
+    if low >= 0 <= high:  # negative numbers differ in the first bit alone
+        return _pack_positive_span(key + _SIGN, -(low + 0.0), -(high + 0.0))
     bits = int.from_bytes(_pack_span(key, low + 0.0, high + 0.0)) ^ _SPAN_SIGNS
     if low < 0:
         bits ^= _MAGNITUDE << 64

@@ -2,7 +2,8 @@
 
     schema    the tables                    writer       one thread, groups of jobs
     types     types as small numbers        transaction  what a group does to the indexes
-    packing   terms as bytes                changes      what a commit does
+    packing   terms as bytes                splitting    index rows of new versions
+    pieces    how SQL is put together       changes      what a commit does
     render    plans as SQL                  reading      queries, on the loop and on threads
     sources   where a plan begins           timed        deadlines
     conditions  tests as SQL                history      versions by time
@@ -31,7 +32,7 @@ from fhir_server.storage.embedded.packing import askable, keys_between, shared_b
 from fhir_server.storage.embedded.pieces import Sql
 from fhir_server.storage.embedded.reading import Readers
 from fhir_server.storage.embedded.render import VERSION_COLUMNS, counted, keys_of, matches
-from fhir_server.storage.embedded.timed import Deadline, Row
+from fhir_server.storage.embedded.timed import Deadline, Row, TooLarge
 from fhir_server.storage.embedded.transaction import Transaction
 from fhir_server.storage.embedded.types import TypeNumbers
 from fhir_server.storage.embedded.writer import Writer
@@ -98,7 +99,10 @@ class EmbeddedStore:
         y = self._number(type_)
         if y is None:
             return None
-        row = await self._readers.row(_GET, (y, id_))
+        try:
+            row = self._readers.here.row(_GET, (y, id_))
+        except TooLarge:
+            row = await self._readers.row_elsewhere(_GET, (y, id_))
         return None if row is None else Version(type_, *row)
 
     async def get_many(self, type_: str, ids: Sequence[str]) -> Mapping[str, Version]:
@@ -116,7 +120,11 @@ class EmbeddedStore:
         y = self._number(type_)
         if y is None:
             return None
-        row = await self._readers.row(_GET_VERSION, (number, y, id_))
+        values = (number, y, id_)
+        try:
+            row = self._readers.here.row(_GET_VERSION, values)
+        except TooLarge:
+            row = await self._readers.row_elsewhere(_GET_VERSION, values)
         return None if row is None or row[1] is None else Version(type_, id_, number, *row)
 
     async def history(

@@ -2,7 +2,8 @@
 
 Index rows wait in memory until somebody must see them or the transaction ends. Then they go in
 sorted, so that each page of an index is visited once, and many to a statement: each call into
-SQLite gives the interpreter to other threads and must win it back.
+SQLite gives the interpreter to other threads and must win it back. Those of new versions SQLite
+makes itself (see `splitting`); it knows them by their ordinals till then.
 
 A transaction that only creates may leave the indexes for later: it notes the ordinals in
 `unindexed`, and the next transaction that does not put it off takes them up first. So the indexes
@@ -19,8 +20,9 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from fhir_server.storage.embedded.packing import Packed, lists, rows
+from fhir_server.storage.embedded.packing import Packed, drivers, rows
 from fhir_server.storage.embedded.pieces import Sql
+from fhir_server.storage.embedded.splitting import Splitting
 from fhir_server.storage.embedded.timed import NEVER, Timed
 from fhir_server.storage.embedded.timed import Row as Found
 from fhir_server.storage.embedded.types import TypeNumbers
@@ -30,15 +32,16 @@ Row = tuple[Any, ...]
 _MOST_ROWS = 64
 """In one statement; a power of two."""
 _PUT_OFF = (
-    "SELECT r.y, r.n, r.start, r.stop, r.keys, r.texts, r.drivers, r.spans"
-    " FROM unindexed u CROSS JOIN resources r ON r.n = u.n"
+    "SELECT r.y, r.n, r.start, r.drivers FROM unindexed u CROSS JOIN resources r ON r.n = u.n"
 )
 
 
 class Transaction:
     """Begun by the writer, who also ends it after `finish`."""
 
-    def __init__(self, timed: Timed, types: TypeNumbers, *, puts_off: bool = False) -> None:
+    def __init__(
+        self, timed: Timed, types: TypeNumbers, splitting: Splitting, *, puts_off: bool = False
+    ) -> None:
         """Whether it `puts_off` index rows is settled now."""
         self.connection = timed.connection
         self.deadline = NEVER
@@ -47,9 +50,12 @@ class Transaction:
         """Set by who wants what was deleted out of the log as well, soon. (In the file it is
         overwritten anyway: see the pragmas in `schema`.)"""
         self._timed = timed
+        self._splitting = splitting
         self._types = types
         self._new_types: dict[str, int] = {}
         self._put_off: list[Row] | None = [] if puts_off else None
+        self._new: list[int] = []
+        """Ordinals of versions whose index rows are still to be made."""
         self._touched: set[int] = set()
         """Ordinals with waiting rows."""
         self._texts = _Waiting("keys", ("y", "t", "n"))
@@ -81,7 +87,7 @@ class Transaction:
         if self._put_off is not None:
             self._put_off.append((n,))
         else:
-            self._add(y, n, packed)
+            self._add(y, n, packed.start, packed.drivers)
 
     def reindex(self, y: int, n: int, old: Packed, new: Packed) -> None:
         """Make the indexes hold the new terms of a version in place of the old ones."""
@@ -103,6 +109,9 @@ class Transaction:
 
     def flush(self) -> None:
         """Write the waiting index rows."""
+        if self._new:
+            self._splitting.index(self._new)
+            self._new = []
         for waiting in (self._texts, self._keys, self._drivers, self._spans):
             waiting.flush(self.connection)
         self._touched.clear()
@@ -118,18 +127,15 @@ class Transaction:
     def _take_up(self) -> None:
         """Index what earlier transactions put off."""
         put_off = self.connection.execute(_PUT_OFF).fetchall()
-        for y, n, *packed in put_off:
-            self._add(y, n, Packed(*packed))
+        for row in put_off:
+            self._add(*row)
         if put_off:
             self.connection.execute("DELETE FROM unindexed")
 
-    def _add(self, y: int, n: int, packed: Packed) -> None:
+    def _add(self, y: int, n: int, start: int, packed_drivers: bytes) -> None:
         self._touched.add(n)
-        texts, keys, drivers, spans = lists(packed)
-        self._texts.there += [(y, text, n) for text in texts]
-        self._keys.there += [(y, key, n) for key in keys]
-        self._drivers.there += [(y, driver, packed.start, n) for driver in drivers]
-        self._spans.there += [(y, span, n) for span in spans]
+        self._new.append(n)
+        self._drivers.there += [(y, driver, start, n) for driver in drivers(packed_drivers)]
 
 
 class _Waiting:
