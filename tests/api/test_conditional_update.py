@@ -164,7 +164,10 @@ async def test_if_match_must_hold_for_the_match(server: Server) -> None:
     assert current.status_code == 200
 
 
-async def test_racing_conditional_updates_make_one_resource(server: Server) -> None:
+async def test_racing_conditional_updates_make_one_resource(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fhir_server.interactions.deciding._PATIENCE", 120.0)  # a busy machine
     mark = unique()
 
     responses = await asyncio.gather(
