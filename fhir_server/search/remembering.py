@@ -60,7 +60,7 @@ class Memory:
         """The same, looked up where it is known."""
         return self._of(visit, None)
 
-    def _of(self, visit: Visit, each: Visit | None) -> Visit:
+    def _of(self, visit: Visit, each: Visit | None) -> Visit:  # noqa: C901 -- done most often of all, it is spared every call
         """Arrays go to `each`, if there is one."""
         place = self._place(visit)
         known, meet = place.known.get, place.meet
