@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from fhir_server.definitions.elements import ElementTable
 from fhir_server.fhir.reference import Local, parse
-from fhir_server.kit.remembering import remembered
+from fhir_server.kit.remembering import text_remembered
 from fhir_server.search.conditions import Decide, Reach, decider, reacher
 from fhir_server.search.entries import Index, Indexed, Indexer
 from fhir_server.search.extracting import Find, Shared
@@ -31,7 +31,8 @@ from fhir_server.storage.versions import Key
 _CODED: Final = frozenset({"code", "Coding", "CodeableConcept", "boolean", "canonical"})
 """Types of what is said again and again."""
 _TIMES: Final = frozenset({"dateTime", "instant", "Period"})
-_OCCASIONS: Final = frozenset({"Patient", "Encounter"})
+_SUBJECTS: Final = frozenset({"Patient", "Encounter"})
+_PARTIES: Final = frozenset({"Practitioner", "Organization", "Location"})
 _PATIENTS_REMEMBERED: Final = 1024
 _CONCEPTS_REMEMBERED: Final = 1024
 _FEW: Final = 32
@@ -190,8 +191,9 @@ def _pair(first: Reach, second: Reach, index: Collect) -> Collect:
 def _shared(path: Path) -> Shared | None:
     if path.type in _CODED:
         return Shared.CODES
-    occasion = path.type in _TIMES or not _OCCASIONS.isdisjoint(path.targets)
-    return Shared.OCCASION if occasion else None
+    if path.type in _TIMES or not _SUBJECTS.isdisjoint(path.targets):
+        return Shared.OCCASION
+    return None if _PARTIES.isdisjoint(path.targets) else Shared.PARTIES
 
 
 def _find_together(
@@ -238,7 +240,7 @@ def _truth(decide: Decide, index: Index) -> Collect:
 
 
 def _member(base_url: str) -> Collect:
-    @remembered(_PATIENTS_REMEMBERED)
+    @text_remembered(_PATIENTS_REMEMBERED)
     def patient(text: str) -> str | None:
         match parse(text, base_url):
             case Local(type="Patient", id=id_):

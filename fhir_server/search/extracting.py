@@ -34,6 +34,8 @@ class Shared(Enum):
     """What is said in codes and concepts."""
     OCCASION = auto()
     """Whom it is about, in which encounter, when."""
+    PARTIES = auto()
+    """Who did it, and where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +125,12 @@ class _Walk:
     def entered(self, node: _Node, *, anew: bool = False) -> Visit:
         """What is done with a member's value, an array or not; `anew` asks no memory."""
         visits = [_at(place, self.item(below)) for place, below in node.nth.items()]
-        if node.whole and self._memory is not None and not node.of_root and not anew:
+        remembers = self._memory is not None and not node.of_root and not anew
+        if self._memory is not None and remembers and node.whole:
             visits.append(self._memory.of_each(self.item(node)))
         elif node.members or node.joint or node.whole:
-            visits.append(_each(self.item(node)))
+            each = _each(self.item(node))
+            visits.append(self._memory.of(each) if self._memory is not None and remembers else each)
         return _all(visits)
 
     def together(

@@ -9,7 +9,7 @@ is made when the type is first met.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from fhir_server.definitions.registry import Definitions
 from fhir_server.search import keys
@@ -26,9 +26,6 @@ from fhir_server.storage.versions import Terms
 FORMAT: Final = 2
 """Raise it with every change by which a resource gets other terms than before: what is stored is
 indexed again when a program with another number opens it."""
-
-
-_Term = TypeVar("_Term")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +78,10 @@ class Indexer:
         if "contained" in resource:
             add_contained(resource["contained"], self._known, self._add_in_slot, gathered)
         drivers, start, end = index.scheme.drivers(gathered)
-        return Terms(_each_once(gathered.keys), drivers, gathered.intervals, start, end)
+        found = gathered.keys
+        if len(set(found)) != len(found):
+            found = list(dict.fromkeys(found))
+        return Terms(found, drivers, gathered.intervals, start, end)
 
     def _entries(self, contained: dict[str, Any]) -> Gathered:
         return _gathered(contained, self._index(contained["resourceType"]))
@@ -111,11 +111,6 @@ class Indexer:
                 marked = catalog.marked(code)
                 for find in self._collectors.of_parameter(compiled, marked):
                     yield noting(find, code, scheme)
-
-
-def _each_once(terms: list[_Term]) -> list[_Term]:
-    """The same, where some come again; mostly none do."""
-    return terms if len(set(terms)) == len(terms) else list(dict.fromkeys(terms))
 
 
 def _gathered(resource: dict[str, Any], index: _TypeIndex) -> Gathered:

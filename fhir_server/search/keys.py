@@ -14,7 +14,7 @@ import base64
 from functools import lru_cache
 from hashlib import blake2b
 
-from fhir_server.kit.remembering import remembered
+from fhir_server.kit.remembering import text_remembered
 from fhir_server.search.entries import Indexed
 from fhir_server.storage.query import IntervalIs, KeyIn
 from fhir_server.storage.versions import KEY_BYTES
@@ -48,7 +48,7 @@ def prefix_of(text: str) -> bytes:
     return base64.urlsafe_b64decode(f"{text}==")
 
 
-@remembered(4096)
+@text_remembered(4096)
 def group(name: str) -> bytes:
     """Four bytes for a system, a type or a unit; never ANY."""
     digest = _hash(name, GROUP_BYTES)

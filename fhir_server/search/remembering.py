@@ -60,7 +60,7 @@ class Memory:
         """The same, looked up where it is known."""
         return self._of(visit, None)
 
-    def _of(self, visit: Visit, each: Visit | None) -> Visit:
+    def _of(self, visit: Visit, each: Visit | None) -> Visit:  # noqa: C901 -- done most often of all, it is spared every call
         """Arrays go to `each`, if there is one."""
         place = self._place(visit)
         known, meet = place.known.get, place.meet
@@ -133,7 +133,11 @@ class _Place:
         It is found out here when remembering does not help, as with identifiers, of which hardly
         one comes again.
         """
-        if len(said) > _LONGEST:
+        self._misses += 1
+        if self._misses > _LITTLE and self._misses > 2 * self.hits:
+            self.known.clear()
+            self.helps = False
+        if not self.helps or len(said) > _LONGEST:
             self._visit(what, gathered)
             return
         new = Gathered(resource=gathered.resource)
@@ -147,7 +151,3 @@ class _Place:
         further = (new.members, new.codes, new.categories)
         self._make_room(_ENTRY + len(said) + _TERM * (len(keys) + len(new.intervals)))
         self.known[said] = keys, new.intervals, further if any(further) else None
-        self._misses += 1
-        if self._misses > _LITTLE and self._misses > 2 * self.hits:
-            self.known.clear()
-            self.helps = False

@@ -43,7 +43,8 @@ class Scheme:
         if wanted is not None:
             for key, low, high in gathered.intervals:
                 if key == wanted:
-                    start, end = max(int(low), EARLIEST + 1), int(high)
+                    start, end = int(low), int(high)
+                    start += start == EARLIEST  # which says that there is none
                     break
         found = self.terms.combined(
             gathered.members,

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from fhir_server.fhir.primitives import is_id
 from fhir_server.fhir.reference import Elsewhere, Local, parse, relative
-from fhir_server.kit.remembering import remembered
+from fhir_server.kit.remembering import text_remembered
 from fhir_server.search import keys
 from fhir_server.search.entries import Indexer
 from fhir_server.search.values import forms
@@ -113,7 +113,7 @@ def indexers(base_url: str = "") -> Mapping[str, Indexer]:
 def _reader(base_url: str) -> Callable[[str], tuple[Form, ...]]:
     """Forms of a reference's text; PRESENT for what leads to nothing that can be asked for."""
 
-    @remembered(8192)
+    @text_remembered(8192)
     def read(text: str) -> tuple[Form, ...]:
         local = relative(text)
         if local is not None:

@@ -8,7 +8,7 @@ Codes are met again and again, so that their forms are remembered.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from fhir_server.kit.remembering import remembered
+from fhir_server.kit.remembering import remembered, text_remembered
 from fhir_server.kit.text import fold
 from fhir_server.search import keys
 from fhir_server.search.entries import Entries, Index, Indexed, Indexer
@@ -127,7 +127,7 @@ def _folded_forms(system: str, code: str) -> tuple[Form, Form]:
     return keys.group(system) + value, keys.ANY + value
 
 
-@remembered(1024)
+@text_remembered(1024)
 def _exact_forms(text: str) -> tuple[Form, Form]:
     value = exact_value(text)
     return keys.NONE + value, keys.ANY + value

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from fhir_server.kit.remembering import remembered
+from fhir_server.kit.remembering import text_remembered
 from fhir_server.search import keys
 from fhir_server.search.entries import Entries, Index, Indexed, Indexer
 from fhir_server.search.values.escapes import unescape, wrong
@@ -88,12 +88,12 @@ def _form(uri: str) -> Form:
     return GROUP + keys.value(uri)
 
 
-@remembered(1024)
+@text_remembered(1024)
 def _forms(uri: str) -> tuple[Form, ...]:
     return (_form(uri),)
 
 
-@remembered(1024)
+@text_remembered(1024)
 def _canonical_forms(canonical: str) -> tuple[Form, ...]:
     url, bar, _ = canonical.partition("|")
     return (_form(canonical), _form(url)) if bar and url else (_form(canonical),)

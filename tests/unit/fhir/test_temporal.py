@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fhir_server.fhir import temporal
 from fhir_server.fhir.temporal import (
     BEGINNING,
     END,
@@ -186,3 +187,36 @@ def test_an_instant_is_written_with_milliseconds_and_read_back(moment: datetime)
     expected = aware.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
     assert instant(ms(aware)) == expected
     assert span(expected) == Span(ms(aware), ms(aware))
+
+
+def _two(most: int) -> st.SearchStrategy[str]:
+    return st.integers(0, most).map("{:02}".format)
+
+
+_MOMENTS = st.tuples(
+    st.one_of(
+        st.sampled_from(["0000", "0001", "9999", "1900", "2000"]), st.from_regex(r"[0-9]{4}", fullmatch=True)
+    ),
+    _two(13),
+    _two(32),
+    _two(25),
+    _two(60),
+    _two(61),
+    st.sampled_from(["", ".000", ".123", ".999"]),
+    st.sampled_from(["Z", "+00:00", "-00:00", "+13:59", "-13:59", "+14:00", "-05:30", "+02:60"]),
+)
+
+
+@given(_MOMENTS)
+def test_a_moment_read_by_the_library_is_what_arithmetic_makes_of_it(
+    parts: tuple[str, ...],
+) -> None:
+    year, month, day, hour, minute, second, fraction, zone = parts
+    text = f"{year[:4]}-{month}-{day}T{hour}:{minute}:{second}{fraction}{zone}"
+    try:
+        expected = temporal._read_any(text, UTC)  # noqa: SLF001 -- the slower of the two ways
+    except ValueError:
+        with pytest.raises(ValueError, match=r"\d{4}"):
+            span(text)
+    else:
+        assert span(text) == expected

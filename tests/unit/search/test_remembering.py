@@ -123,10 +123,29 @@ def test_an_element_is_looked_at_once_until_the_memory_is_full() -> None:
     assert seen == ["a", "b", "c", "a"]
 
 
+def test_what_is_kept_is_limited_in_bytes() -> None:
+    memory = Memory(most=100_000)
+    visit = memory.of_each(_keeping([]))
+    _gathered(visit, [str(number) * 100 for number in range(100, 190)])
+    assert 0 < len(_known(memory)) < 90
+    assert sum(map(len, _known(memory))) < 100_000
+
+
+def _known(memory: Memory) -> list[Any]:
+    return [said for place in memory._places for said in place.known]  # noqa: SLF001 -- what is kept shows nowhere else
+
+
+def test_where_all_is_long_it_is_no_longer_tried() -> None:
+    memory = Memory()
+    visit = memory.of_each(_keeping([]))
+    _gathered(visit, ["x" * 1001] * 200)
+    assert [place.helps for place in memory._places] == [False]  # noqa: SLF001 -- likewise
+
+
 def test_a_long_element_is_not_kept() -> None:
     seen: list[Any] = []
     visit = Memory().of_each(_keeping(seen))
-    long = "x" * 501
+    long = "x" * 1001
     assert _gathered(visit, [long, long]) == [f"key of {long}"] * 2
     assert seen == [long, long]
 
