@@ -149,7 +149,9 @@ def _apart(keys: Iterable[Key]) -> tuple[bytes, str]:
 def _span(interval: Interval) -> bytes:
     """`integer_bytes` and twice `number_bytes` in one go."""
     key, low, high = interval
-    if low >= 0 <= high:  # to make a number negative sets the first bit, which is all there is to do
+    if (
+        low >= 0 <= high
+    ):  # to make a number negative sets the first bit, which is all there is to do
         return _pack_positive_span(key + _SIGN, -(low + 0.0), -(high + 0.0))
     bits = int.from_bytes(_pack_span(key, low + 0.0, high + 0.0)) ^ _SPAN_SIGNS
     if low < 0:
