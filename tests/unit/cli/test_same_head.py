@@ -32,6 +32,8 @@ REQUESTS = (
     GET % b"\xc3\xa9",
     GET.replace(b"/%s", b"http://x/%s") % b"whole",
     BARE + BARE,
+    BARE + b"no request\r\n\r\n",
+    BARE.replace(b"x\r", b"x\r\nContent-Length: 3\r") + b"abc",
     BARE[:9],
     BARE[9:],
     BARE[:-2],
@@ -80,8 +82,11 @@ class _Wire(asyncio.Transport):
     def resume_reading(self) -> None: ...
 
 
-async def _said(*parts: bytes) -> tuple[bytes, bool, list[Any]]:
-    """What is answered when these arrive one by one; whether it ends; what was asked."""
+async def _said(*parts: bytes, turns: int = 4) -> tuple[bytes, bool, list[Any]]:
+    """What is answered when these arrive one by one; whether it ends; what was asked.
+
+    Between two the event loop has so many `turns`.
+    """
     scopes: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -95,20 +100,23 @@ async def _said(*parts: bytes) -> tuple[bytes, bool, list[Any]]:
     here.connection_made(wire)
     for part in parts:
         here.data_received(part)
-        for _ in range(4):
+        for _ in range(turns):
             await asyncio.sleep(0)
+    for _ in range(8):
+        await asyncio.sleep(0)
     here.connection_lost(None)
     return b"".join(wire.written), wire.closing, scopes
 
 
+@pytest.mark.parametrize("turns", [0, 4])
 @pytest.mark.parametrize("first", REQUESTS)
 async def test_whatever_comes_after_a_known_head_is_answered_as_if_it_were_parsed(
-    first: bytes, monkeypatch: pytest.MonkeyPatch
+    first: bytes, turns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conversations = [(BARE, first, second, BARE) for second in REQUESTS]
-    known = [await _said(*each) for each in conversations]
+    known = [await _said(*each, turns=turns) for each in conversations]
     monkeypatch.setattr(connection, "same_head", lambda _data, _exchange: None)
-    parsed = [await _said(*each) for each in conversations]
+    parsed = [await _said(*each, turns=turns) for each in conversations]
 
     for each, one, other in zip(conversations, known, parsed, strict=True):
         assert one == other, each
