@@ -2,7 +2,7 @@
 
 import pytest
 
-from fhir_server.cli.answer import Answer, refusal
+from fhir_server.cli.answer import Answer, refusal, whole_answer
 
 
 def answer(method: str = "GET", version: str = "1.1", *, keep_alive: bool = True) -> Answer:
@@ -85,3 +85,28 @@ def test_a_refusal_is_whole_and_the_last() -> None:
         b"HTTP/1.1 400 Bad Request\r\ndate: today\r\ncontent-type: text/plain; charset=utf-8\r\n"
         b"content-length: 11\r\nconnection: close\r\n\r\nBad Request"
     )
+
+
+@pytest.mark.parametrize("keep_alive", [True, False])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize("status", [200, 204, 304, 404])
+def test_a_whole_answer_is_head_and_body_together(
+    status: int, method: str, *, keep_alive: bool
+) -> None:
+    headers = [(b"date", b"today"), (b"etag", b'W/"1"')]
+    bodiless = status in {204, 304}
+    length = [] if bodiless else [(b"content-length", b"5")]
+    told = answer(method, keep_alive=keep_alive)
+
+    whole = whole_answer(
+        method, status, b"date: today\r\n", headers[1:], b"hello", keep_alive=keep_alive
+    )
+
+    assert whole == told.head(status, [*headers, *length]) + told.body(b"hello", last=True)
+    assert whole.endswith(b"hello") is not (bodiless or method == "HEAD")
+
+
+@pytest.mark.parametrize("value", [b"a\r\nb: c", b"a\nb", b"a\rb", b"a\0b"])
+def test_no_header_of_a_whole_answer_can_begin_another(value: bytes) -> None:
+    with pytest.raises(RuntimeError, match="no header may have"):
+        whole_answer("GET", 200, b"", [(b"etag", value)], b"", keep_alive=True)

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -193,3 +194,30 @@ async def test_jobs_that_take_long_do_not_keep_the_store_locked_together(
     assert time.monotonic() - began < 1.5
     await asyncio.gather(*slow)
     await other.close()
+
+
+async def test_what_comes_up_in_one_turn_of_the_loop_is_written_together(
+    store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.commit([created("before")])
+    sizes: list[int] = []
+    write = writer.Writer._write  # noqa: SLF001 -- how many are in a group is seen nowhere else
+
+    def counted(self: writer.Writer, group: Any) -> Any:
+        sizes.append(len(group))
+        return write(self, group)
+
+    monkeypatch.setattr(writer.Writer, "_write", counted)
+    await asyncio.gather(*[store.commit([created(f"id-{n}")]) for n in range(20)])
+
+    assert sizes[0] == 20
+
+
+async def test_what_was_just_asked_of_a_store_that_closes_is_done(tmp_path: Path) -> None:
+    store = EmbeddedStore(str(tmp_path / "store.db"))
+    await store.open()
+    commit = asyncio.create_task(store.commit([created("a")]))
+    await asyncio.sleep(0)
+    await store.close()
+
+    await commit
