@@ -123,6 +123,9 @@ class By(Enum):
     UPDATED = "updated"
     ID = "id"
 
+    __hash__ = object.__hash__
+    """Plans are looked up by what they are; that of enumerations is written in Python."""
+
 
 class Order(msgspec.Struct, frozen=True):
     by: By = By.ORDINAL
