@@ -124,7 +124,7 @@ class By(Enum):
     ID = "id"
 
     __hash__ = object.__hash__
-    """Plans are looked up by what they are; that of enumerations is written in Python."""
+    """In place of that of the name, for which Python code is run."""
 
 
 class Order(msgspec.Struct, frozen=True):
