@@ -63,7 +63,7 @@ async def _explained(prepared: Prepared, context: Context) -> Reply:
     """The plan in place of the matches."""
     issues, total = await explained(prepared, context)
     links, _ = links_of(prepared, Found(), context)
-    part_built = context.vocabulary().warnings(prepared.scope.types, prepared.pairs)
+    part_built = _part_built(prepared, context)
     told = [*_dropped(prepared.dropped), *issues, *part_built]
     outcome = json_format.write(operation_outcome(told))
     entry = bundle.match_entry("", outcome, b"outcome")
@@ -81,7 +81,7 @@ async def _answered(prepared: Prepared, context: Context) -> Reply:
     links, followed = links_of(prepared, found, context)
     entries = _matches(found, prepared, context)
     entries += _entries(included.versions, b"include", prepared, context)
-    part_built = context.vocabulary().warnings(prepared.scope.types, prepared.pairs)
+    part_built = _part_built(prepared, context)
     issues = [*_dropped(prepared.dropped), *included.issues, *followed, *part_built]
     if issues:
         outcome = json_format.write(operation_outcome(issues))
@@ -139,6 +139,14 @@ def _entries(
 
 
 _type_of = attrgetter("type")
+
+
+def _part_built(prepared: Prepared, context: Context) -> list[Issue]:
+    """What may be missing, because it is not indexed yet."""
+    vocabulary = context.vocabulary()
+    if not vocabulary.building:
+        return []
+    return vocabulary.warnings(prepared.scope.types, prepared.pairs)
 
 
 def _dropped(names: Sequence[str]) -> list[Issue]:

@@ -124,24 +124,18 @@ class Searching:
     ) -> Prepared:
         """`worth` says whether all the pairs are worth remembering, and so their controls."""
         query = parse(pairs, self._limits)
-        kept = worth or _worth_remembering(query.controls)
-        read = self._kept_controls if kept else self._controls
+        read = self._controls
+        if worth or _worth_remembering(query.controls):
+            read = self._kept_controls
         controls, further, ignored = read(scope.types, query.controls, lenient)
         criteria, used, unknown = self._bind(scope, query.clauses, lenient=lenient)
         order = self._sorter.order(scope.types, controls.sort)
-        ways, parts = self._planned(criteria, order, controls)
         asked = (*scope.asked, *[clause.pair for clause in used])
+        url = with_query("/".join((self._base_url, *scope.path)), asked + further)
+        told = (*unknown, *ignored)
+        ways, parts = self._planned(criteria, order, controls)
         prepared = Prepared(
-            scope,
-            criteria,
-            controls,
-            order,
-            asked,
-            further,
-            with_query("/".join((self._base_url, *scope.path)), asked + further),
-            (*unknown, *ignored),
-            ways=ways,
-            parts=parts,
+            scope, criteria, controls, order, asked, further, url, told, ways=ways, parts=parts
         )
         if controls.contained is not Contained.FALSE:
             require_containable(prepared)
