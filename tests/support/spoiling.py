@@ -272,6 +272,8 @@ def _extension_of_nothing(spot: Spot) -> Expected | None:
         return None
     for key in set(spot.value) - {"url", "id"}:
         del spot.value[key]
+    if spot.chance.random() < 0.5:
+        spot.value["id"] = "a"
     return Expected("value-or-extensions", spot.place)
 
 

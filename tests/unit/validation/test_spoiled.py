@@ -73,6 +73,4 @@ def _placed(expected: Expected, resource: dict[str, object]) -> Expected:
 
 
 def test_what_was_spoiled_is_right_before(validator: Validator) -> None:
-    assert [
-        each for line in _sound() for each in validator.issues(json_format.parse(line))
-    ] == []
+    assert [each for line in _sound() for each in validator.issues(json_format.parse(line))] == []
