@@ -26,12 +26,16 @@ class Nested:
         self._table = table
         self._steps: dict[str, tuple[_Step, ...]] = {}
 
+    def members(self, type_: str) -> tuple[str, ...]:
+        """The members of a type in which resources may stand, at once or further down."""
+        return tuple(step.key for step in self._steps_of(type_))
+
     def inside(self, resource: Mapping[str, Any], type_: str) -> Iterator[Mapping[str, Any]]:
         """The resources that stand in this one, though not those inside of them.
 
         The resource must have the structure of its type.
         """
-        for step in self._steps.get(type_) or self._steps_of(type_):
+        for step in self._steps_of(type_):
             if step.key in resource:
                 held = resource[step.key]
                 for each in held if step.many else (held,):

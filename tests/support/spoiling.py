@@ -203,7 +203,7 @@ def _further_type(spot: Spot) -> Expected | None:
             others = {key: path for key, path in member.element.keys.items() if key != member.key}
             key, value = spot.chance.choice(
                 [(key, _RIGHT[path]) for key, path in others.items() if path in _RIGHT]
-                or [(None, None)]
+                or [("", None)]
             )
             if key:
                 spot.value[key] = value
