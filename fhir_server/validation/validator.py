@@ -42,7 +42,11 @@ class Validator:
 
         Many issues are cut short, and the last one says so.
         """
-        return [] if self.accepts(resource) else self._structure.issues(resource)
+        return [] if self.accepts(resource) else self.judge(resource)
+
+    def judge(self, resource: Any) -> list[Issue]:
+        """The same, of a resource that was not accepted; it may take a hundred times longer."""
+        return self._structure.issues(resource)
 
     def accepts(self, resource: Any) -> bool:
         """Whether a resource is right for certain; if not, only `issues` knows."""
@@ -58,8 +62,9 @@ class Validator:
         return True
 
     def _compile(self, type_: str) -> _Compiled:
-        apart = len(self._compiled) < _TYPES_APART
-        types = frozenset([type_]) if apart else self._types
+        types = frozenset([type_])
+        if len(self._compiled) >= _TYPES_APART:
+            types, self._compiled = self._types, {}  # gone first, so that its memory serves anew
         schema = schema_of(sorted(types), self._table, self._codes)
         is_valid = Draft4Validator(schema, pattern_options=RegexOptions()).is_valid
         compiled = {name: (is_valid, self._nested.members(name)) for name in types}
