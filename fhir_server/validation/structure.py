@@ -7,7 +7,7 @@ the same table; a test over thousands of spoiled resources holds that they agree
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -34,10 +34,11 @@ class Structure:
         self._table = table
         self._types = types
         self._codes = codes
+        self._names = _Names(table)
 
     def issues(self, resource: Any) -> list[Issue]:
         """Each issue of a parsed resource; when there are very many, the first of them."""
-        walk = _Walk(self._table, self._types, self._codes)
+        walk = _Walk(self._table, self._names, self._types, self._codes)
         try:
             walk.resource(resource, "")
         except _Enough:
@@ -49,12 +50,40 @@ class _Enough(Exception):
     """There are more issues than anybody wants to read."""
 
 
+class _Names:
+    """The names of the members of each type: those of the elements, and `_name` beside them."""
+
+    def __init__(self, table: ElementTable) -> None:
+        self._table = table
+        self._by_type: dict[str, Mapping[str, tuple[Element, str]]] = {}
+
+    def of(self, type_: str) -> Mapping[str, tuple[Element, str]]:
+        """Name to the element and the name without `_`; `resourceType` is of no element."""
+        known = self._by_type.get(type_)
+        if known is None:
+            known = {
+                name: (element, key)
+                for element in self._table.children(type_).values()
+                for key, path in element.keys.items()
+                for name in _names(element, key, path, self._table)
+            }
+            self._by_type[type_] = known
+        return known
+
+
+def _names(element: Element, key: str, type_: str, table: ElementTable) -> tuple[str, ...]:
+    return (key, f"_{key}") if has_extensions(element, type_, table) else (key,)
+
+
 class _Walk:
     """A place is the FHIRPath of where a value stands, such as `Patient.name[0].given[1]`."""
 
-    def __init__(self, table: ElementTable, types: Collection[str], codes: Codes) -> None:
+    def __init__(
+        self, table: ElementTable, names: _Names, types: Collection[str], codes: Codes
+    ) -> None:
         self.issues: list[Issue] = []
         self._table = table
+        self._names = names
         self._types = types
         self._codes = codes
 
@@ -76,47 +105,42 @@ class _Walk:
         self.issues.append(messages.issue(message, place, **words))
 
     def _members(self, value: Json, type_: str, place: str) -> None:
-        elements = self._table.children(type_).values()
-        known = {member for each in elements for member in self._names(each)}
+        known = self._names.of(type_)
+        present: dict[str, set[str]] = {}
         for name in value:
-            if name not in known and not (name == "resourceType" and self._is_resource(type_)):
-                advice = messages.advice(name, elements)
-                name_ = messages.quoted(name)
-                told = messages.UNKNOWN_ELEMENT
-                self._tell(told, _below(place, name), type=type_, name=name_, advice=advice)
-        for element in elements:
-            self._element(element, value, type_, f"{place}.{element.name}")
-        if type_ == "Extension":
-            self._value_or_extensions(value, place)
-
-    def _is_resource(self, type_: str) -> bool:
-        return self._table.types[type_].kind == "resource"
-
-    def _names(self, element: Element) -> Iterator[str]:
-        for key, type_ in element.keys.items():
-            yield key
-            if has_extensions(element, type_, self._table):
-                yield f"_{key}"
-
-    def _value_or_extensions(self, value: Json, place: str) -> None:
-        choice = self._table.children("Extension")["value"]
-        has_value = any(name in value for name in self._names(choice))
-        if has_value == ("extension" in value):
+            if name in known:
+                element, key = known[name]
+                present.setdefault(element.name, set()).add(key)
+            elif name != "resourceType" or self._table.types[type_].kind != "resource":
+                self._unknown(name, type_, place)
+        for element in self._table.children(type_).values():
+            if element.name in present:
+                keys = [key for key in element.keys if key in present[element.name]]
+                self._element(element, keys, value, f"{place}.{element.name}")
+            elif element.min:
+                self._missing(element, type_, f"{place}.{element.name}")
+        # ext-1
+        if type_ == "Extension" and ("value" in present) == ("extension" in present):
             self._tell(messages.VALUE_OR_EXTENSIONS, place)
 
-    def _element(self, element: Element, value: Json, type_: str, place: str) -> None:
-        present = [
-            key
-            for key, each in element.keys.items()
-            if key in value or (f"_{key}" in value and has_extensions(element, each, self._table))
-        ]
-        if len(present) > 1:
-            ways = " and ".join(present)
+    def _unknown(self, name: str, type_: str, place: str) -> None:
+        self._tell(
+            messages.UNKNOWN_ELEMENT,
+            f"{place}.{name}" if _IDENTIFIER.fullmatch(name) else place,
+            type=type_,
+            name=messages.quoted(name),
+            advice=messages.advice(name, self._table.children(type_).values()),
+        )
+
+    def _missing(self, element: Element, type_: str, place: str) -> None:
+        ways = f" as one of {messages.listed(element.keys)}" if element.choice else ""
+        self._tell(messages.MISSING_ELEMENT, place, type=type_, name=element.name, ways=ways)
+
+    def _element(self, element: Element, keys: Collection[str], value: Json, place: str) -> None:
+        if len(keys) > 1:
+            ways = " and ".join(keys)
             self._tell(messages.ONE_TYPE_AT_A_TIME, place, name=element.name, ways=ways)
-        elif element.min and not present:
-            ways = f" as one of {messages.listed(element.keys)}" if element.choice else ""
-            self._tell(messages.MISSING_ELEMENT, place, type=type_, name=element.name, ways=ways)
-        for key in present:
+        for key in keys:
             if element.keys[key] in self._table.primitives:
                 self._primitive(element, key, value, place)
             else:
@@ -163,7 +187,9 @@ class _Walk:
         return any(each.min for each in self._table.children(type_).values())
 
     def _primitive(self, element: Element, key: str, value: Json, place: str) -> None:
-        held, beside = value.get(key, _ABSENT), value.get(f"_{key}", _ABSENT)
+        held, beside = value.get(key, _ABSENT), _ABSENT
+        if has_extensions(element, element.keys[key], self._table):
+            beside = value.get(f"_{key}", _ABSENT)
         if not element.many:
             self._valued(element, key, held, beside, place)
             return
@@ -217,8 +243,3 @@ def _has_form(type_: str, value: Any) -> bool:
     if type(value) is Decimal and value.as_tuple().exponent == 0:
         value = int(value)  # 1e0 is stored as 1, and to the fast pass it is 1
     return is_valid(type_, value)
-
-
-def _below(place: str, name: str) -> str:
-    """The place of a member whose name the sender chose; its parent's if it has no such name."""
-    return f"{place}.{name}" if _IDENTIFIER.fullmatch(name) else place
