@@ -43,10 +43,10 @@ OBJECT_EXPECTED: Final = Message(
     "object-expected", "structure", "{name} is an object, with members such as {members}."
 )
 NO_EMPTY_ARRAY: Final = Message(
-    "empty-array", "structure", "An array is never empty; leave {name} out."
+    "empty-array", "structure", "An array is never empty; give {name} a value or leave it out."
 )
 NO_EMPTY_OBJECT: Final = Message(
-    "empty-object", "structure", "An object is never empty; leave {name} out."
+    "empty-object", "structure", "An object is never empty; give {name} members or leave it out."
 )
 NO_NULL: Final = Message(
     "null-unexpected",

@@ -165,12 +165,13 @@ WRONG: dict[str, tuple[Any, tuple[str, str, str, str]]] = {
     ),
     "an empty array": (
         {**_PATIENT, "name": []},
-        ("empty-array", "structure", "Patient.name", "An array is never empty; leave name out."),
+        ("empty-array", "structure", "Patient.name",
+         "An array is never empty; give name a value or leave it out."),
     ),
     "an empty object": (
         {**_PATIENT, "maritalStatus": {}},
         ("empty-object", "structure", "Patient.maritalStatus",
-         "An object is never empty; leave maritalStatus out."),
+         "An object is never empty; give maritalStatus members or leave it out."),
     ),
     "null": (
         {**_PATIENT, "birthDate": None},
