@@ -34,6 +34,7 @@ from fhir_server.search.searching import Searching
 from fhir_server.search.words import FullText
 from fhir_server.storage.base import KeyValue
 from fhir_server.storage.opening import Storage, open_store
+from fhir_server.validation.validator import Validator
 
 _STORE_PATIENCE = 2.0
 """Seconds after which a store that does not answer makes the process not ready."""
@@ -104,7 +105,6 @@ async def _context(
     await keep_index_current(
         storage.store, storage.key_value, learner.index_stored, _full_text(settings)
     )
-    stamp = Stamp(clock, ids, learner)
     started, facts = clock.now(), storage.store.facts
 
     @lru_cache(maxsize=1)
@@ -113,7 +113,7 @@ async def _context(
 
     context = Context(
         table=TABLE,
-        repository=Repository(storage.store, stamp, learner, committed=metrics.commit_ended),
+        repository=_repository(storage, Stamp(clock, ids, learner), learner, metrics),
         definitions=learner.definitions,
         vocabulary=lambda: learner.vocabulary,
         policy=_policy(settings),
@@ -121,10 +121,15 @@ async def _context(
         cursors=Cursors(await _page_key(storage.key_value)),
         zone=settings.time_zone,
         ids=ids,
+        validator=Validator(learner.definitions),
         statement=lambda: statement(learner.vocabulary),
         bundle_received=metrics.bundle_received,
     )
     return context
+
+
+def _repository(storage: Storage, stamp: Stamp, learner: Learner, metrics: Metrics) -> Repository:
+    return Repository(storage.store, stamp, learner, committed=metrics.commit_ended)
 
 
 async def _learner(settings: Settings, storage: Storage, clock: Clock) -> Learner:

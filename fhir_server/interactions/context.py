@@ -20,6 +20,7 @@ from fhir_server.search.paging import Cursors
 from fhir_server.search.searching import Searching
 from fhir_server.storage.query import Guard
 from fhir_server.storage.versions import Version
+from fhir_server.validation.validator import Validator
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class Context:
     zone: tzinfo
     """Where a time without a zone is meant to be."""
     ids: IdSource
+    validator: Validator
+    """Judges what is about to be written."""
     statement: Callable[[], bytes]
     """The CapabilityStatement of the running system."""
     bundle_received: Callable[[str, int], None] = _uncounted

@@ -6,12 +6,14 @@ from fhir_server.interactions.matching import match_one
 from fhir_server.interactions.preconditions import if_none_exist
 from fhir_server.interactions.request import Request
 from fhir_server.interactions.resources import resource_of
+from fhir_server.interactions.validating import require_valid
 from fhir_server.interactions.writing import Draft
 
 
 async def create(request: Request, context: Context) -> Decision:
     """Store a new resource under an id of ours; with If-None-Exist only if nothing matches."""
     resource = resource_of(request, context.definitions.resource_types)
+    await require_valid(resource, context.validator)
     type_ = resource["resourceType"]
     guards = []
     criteria = if_none_exist(request)

@@ -21,6 +21,7 @@ from fhir_server.interactions.matching import match_one
 from fhir_server.interactions.preconditions import require_match, require_none_match
 from fhir_server.interactions.request import Request, Resource
 from fhir_server.interactions.resources import checked_resource
+from fhir_server.interactions.validating import InvalidResult, require_valid
 from fhir_server.interactions.writing import Draft
 from fhir_server.storage.query import Guard
 from fhir_server.storage.versions import Version
@@ -38,7 +39,7 @@ async def patch(request: Request, context: Context) -> Decision:
     """Change the resource of the URL; NotFound or Gone when there is none."""
     type_, id_ = request.path
     current = await context.repository.read(type_, id_)
-    return _changed(request, current, context)
+    return await _changed(request, current, context)
 
 
 async def conditional_patch(request: Request, context: Context) -> Decision:
@@ -47,10 +48,10 @@ async def conditional_patch(request: Request, context: Context) -> Decision:
     match = await match_one(type_, request.query, context)
     if match.version is None:
         raise NotFound(f"No {type_} meets the criteria, so there is nothing to patch.")
-    return _changed(request, match.version, context, [match.guard])
+    return await _changed(request, match.version, context, [match.guard])
 
 
-def _changed(
+async def _changed(
     request: Request, current: Version, context: Context, guards: Sequence[Guard] = ()
 ) -> Decision:
     require_match(request, current)
@@ -58,6 +59,7 @@ def _changed(
     assert current.content is not None  # noqa: S101 -- neither way leads to a deletion
     before = json_format.parse(current.content, max_depth=context.policy.json_depth)
     after = _storable(_applied(before, request, context), before, context)
+    await require_valid(after, context.validator, InvalidResult)
     draft = Draft(current.type, current.id, "PATCH", after, current)
 
     return Decision(

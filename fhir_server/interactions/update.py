@@ -9,6 +9,7 @@ from fhir_server.interactions.matching import match_one
 from fhir_server.interactions.preconditions import require_match, require_none_match
 from fhir_server.interactions.request import Request, Resource
 from fhir_server.interactions.resources import checked_id, require_same_id, resource_of
+from fhir_server.interactions.validating import require_valid
 from fhir_server.interactions.writing import Draft
 from fhir_server.storage.query import Guard
 from fhir_server.storage.versions import Version
@@ -20,6 +21,7 @@ async def update(request: Request, context: Context) -> Decision:
     checked_id(id_, f"{type_}.id")
     resource = resource_of(request, context.definitions.resource_types)
     require_same_id(resource, id_)
+    await require_valid(resource, context.validator)
     current = await context.repository.current(type_, id_)
     return _put(request, resource, id_, current)
 
@@ -37,6 +39,7 @@ async def conditional_update(request: Request, context: Context) -> Decision:
     current = match.version
     if given is not None:
         checked_id(given, f"{type_}.id")
+    await require_valid(resource, context.validator)
     if current is not None:
         if given is not None and given != current.id:
             raise BadRequest(

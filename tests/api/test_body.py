@@ -146,7 +146,7 @@ async def test_a_body_may_come_in_many_parts(server: Server) -> None:
 
 async def test_a_body_over_the_limit_is_refused(start: Start) -> None:
     async with start(max_body=1000) as server:
-        body = b'{"resourceType":"Basic","x":"%b"}' % (b"x" * 1000)
+        body = b'{"resourceType":"Basic","code":{"text":"%b"}}' % (b"x" * 1000)
 
         announced = await server.post("Basic", body)
         packed = await server.post("Basic", gzip.compress(body), content_encoding="gzip")
@@ -167,7 +167,7 @@ async def test_a_body_over_the_limit_is_refused(start: Start) -> None:
 
 async def test_a_body_at_the_limit_is_taken(start: Start) -> None:
     async with start(max_body=1000) as server:
-        body = b'{"resourceType":"Basic","x":"%b"}'
+        body = b'{"resourceType":"Basic","code":{"text":"%b"}}'
         body %= b"x" * (1000 - len(body % b""))
 
         assert (await server.post("Basic", body)).status_code == 201

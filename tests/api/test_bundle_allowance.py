@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.asserts import assert_issue, outcome, statuses
 from tests.support.builders import (
+    a_basic,
     a_batch,
     a_create,
     a_patient,
@@ -82,7 +83,7 @@ async def test_a_write_is_done_though_its_resource_has_no_room(start: Start, bun
     async with start(max_bundle_answer=300) as server:
         response = await server.post(
             "",
-            bundle(a_create(LARGE), a_create({"resourceType": "Basic"})),
+            bundle(a_create(LARGE), a_create(a_basic())),
             prefer="return=representation",
         )
 

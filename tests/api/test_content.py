@@ -189,6 +189,8 @@ async def test_a_byte_order_mark_in_front_is_passed_over(server: Server) -> None
 
 
 async def test_64_levels_are_taken(server: Server) -> None:
-    body = b'{"resourceType":"Patient","a":' + b"[" * 63 + b"]" * 63 + b"}"
+    begin, end = b'"extension":[{"url":"urn:x",', b"}]"
+    innermost = b'"valueReference":{"display":"x"}'
+    body = b'{"resourceType":"Patient",' + begin * 31 + innermost + end * 31 + b"}"
 
     assert (await post(server, body)).status_code == 201

@@ -7,7 +7,7 @@ import asyncio
 
 import pytest
 
-from tests.support.builders import unique
+from tests.support.builders import a_basic, unique
 from tests.support.server import ON_ONE_STORE, Server
 
 pytestmark = [pytest.mark.anyio, ON_ONE_STORE]
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.anyio, ON_ONE_STORE]
 
 async def test_three_hundred_updates_at_once_all_succeed(server: Server) -> None:
     id_ = unique("hot")
-    resource = {"resourceType": "Basic", "id": id_, "code": {}}
+    resource = a_basic(id=id_)
 
     answers = await asyncio.gather(*(server.put(f"Basic/{id_}", resource) for _ in range(300)))
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.support.asserts import assert_issue, without_meta
-from tests.support.builders import a_patient, an_observation, unique, urn
+from tests.support.builders import a_basic, a_patient, an_observation, unique, urn
 from tests.support.server import BASE, Server
 
 pytestmark = pytest.mark.anyio
@@ -59,9 +59,17 @@ async def test_the_rest_of_meta_is_kept(server: Server) -> None:
 
 
 async def test_any_type_of_fhir_can_be_created(server: Server) -> None:
-    for type_ in ("Basic", "Binary", "Bundle", "Parameters", "VisionPrescription"):
-        stored = await server.create({"resourceType": type_})
-        assert (await server.get(f"{type_}/{stored['id']}")).json() == stored
+    linked = {"type": "source", "resource": {"display": "x"}}
+    for sent in (
+        a_basic(),
+        {"resourceType": "Binary", "contentType": "text/plain"},
+        {"resourceType": "Bundle", "type": "collection"},
+        {"resourceType": "Linkage", "item": [linked, linked]},
+        {"resourceType": "Parameters"},
+    ):
+        stored = await server.create(sent)
+        path = f"{sent['resourceType']}/{stored['id']}"
+        assert (await server.get(path)).json() == stored
 
 
 async def test_ids_rise_with_time(server: Server) -> None:
@@ -214,11 +222,7 @@ async def test_where_a_reference_is_wrong_is_told_inside_contained_and_extension
     server: Server,
 ) -> None:
     wanted = f"Practitioner?identifier={unique()}"
-    inner = {
-        "resourceType": "Observation",
-        "id": "inner",
-        "performer": [{"reference": "#"}, {"reference": wanted}],
-    }
+    inner = an_observation(id="inner", performer=[{"reference": "#"}, {"reference": wanted}])
 
     response = await server.post("Observation", an_observation(contained=[inner]))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.builders import a_batch, a_transaction, an_update
+from tests.support.builders import a_basic, a_batch, a_transaction, an_update
 from tests.support.custom_parameters import a_parameter, built, is_being_built, listed
 from tests.support.server import Server, Start
 
@@ -55,9 +55,9 @@ async def test_what_is_there_and_what_comes_is_found(server: Server) -> None:
 
 async def test_what_others_contain_is_found_as_well(server: Server) -> None:
     contained = [with_eyes("inner", "blue"), with_eyes("other", "brown")]
-    group = {"resourceType": "Basic", "id": "before", "code": {}, "contained": contained}
+    group = a_basic(id="before", contained=contained)
     await server.update(group)
-    await server.update({"resourceType": "Basic", "id": "empty", "code": {}})
+    await server.update(a_basic(id="empty"))
     await server.update(a_parameter("eyes", BY_EYES))
     await built(server, "Patient", "eyes")
     await server.update({**group, "id": "after"})
@@ -188,7 +188,7 @@ async def test_a_composite_of_published_and_custom_parts(server: Server) -> None
 
 
 async def test_a_parameter_of_all_types(server: Server) -> None:
-    await server.update({"resourceType": "Basic", "id": "b", "language": "de", "code": {}})
+    await server.update(a_basic(id="b", language="de"))
     await server.update({"resourceType": "Patient", "id": "p", "language": "de"})
     await server.update(a_parameter("in-language", "Resource.language", base=["Resource"]))
     await built(server, "Patient", "in-language")

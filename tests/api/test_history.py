@@ -145,8 +145,9 @@ async def test_pages_stay_as_they_were_while_others_write(server: Server) -> Non
 
 
 async def test_pages_of_the_type_cross_resources(server: Server) -> None:
-    begin = (await server.create({"resourceType": "Schedule"}))["meta"]["lastUpdated"]
-    ids = [(await server.create({"resourceType": "Schedule"}))["id"] for _ in range(4)]
+    schedule = {"resourceType": "Schedule", "actor": [{"display": "x"}]}
+    begin = (await server.create(schedule))["meta"]["lastUpdated"]
+    ids = [(await server.create(schedule))["id"] for _ in range(4)]
 
     found = await pages(server, f"Schedule/_history?_count=3&_since={begin}")
 

@@ -128,7 +128,10 @@ async def test_a_pretty_answer_is_the_same_over_several_lines(server: Server) ->
 
 
 async def test_pretty_keeps_every_digit(server: Server) -> None:
-    body = b'{"resourceType":"Observation","valueQuantity":{"value":1.500,"unit":"x"}}'
+    body = (
+        b'{"resourceType":"Observation","status":"final","code":{"text":"x"},'
+        b'"valueQuantity":{"value":1.500,"unit":"x"}}'
+    )
     stored = (await server.post("Observation", body)).json()
 
     pretty = await server.get(f"Observation/{stored['id']}?_pretty=true")

@@ -266,7 +266,7 @@ async def test_a_new_meta_need_not_repeat_what_the_server_sets(server: Server) -
 
 
 async def test_what_a_patch_makes_is_no_deeper_than_what_may_be_sent(start: Start) -> None:
-    deep: Any = {"url": "http://example.org/a"}
+    deep: Any = {"url": "http://example.org/a", "valueBoolean": True}
     for _ in range(3):
         deep = {"url": "http://example.org/a", "extension": [deep]}
     async with start(max_depth=12, max_body=2_000) as server:

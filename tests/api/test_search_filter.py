@@ -12,8 +12,9 @@ LOINC = "http://loinc.org"
 
 
 def _patient(id_: str, *given: str, family: str = "", **members: Any) -> dict[str, Any]:
-    name = {"given": list(given), **({"family": family} if family else {})}
-    return {"resourceType": "Patient", "id": id_, "name": [name], **members}
+    name = {**({"given": list(given)} if given else {}), **({"family": family} if family else {})}
+    named = {"name": [name]} if name else {}
+    return {"resourceType": "Patient", "id": id_, **named, **members}
 
 
 def _observation(id_: str, subject: str, code: str, **members: Any) -> dict[str, Any]:

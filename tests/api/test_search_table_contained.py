@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support.builders import a_basic
 from tests.support.search_tables import Loaded, Row, labelled, load, quoted
 from tests.support.server import BASE, Server
 
@@ -45,7 +46,11 @@ REQUESTS: Mapping[str, Mapping[str, Any]] = {
     "none": {**request(organization("o", "Apotheke Süd")), "reasonCode": [{"text": "a"}]},
 }
 DISPENSES: Mapping[str, Mapping[str, Any]] = {
-    "dispense": {**request(medication("d", "a", amount={"numerator": {"value": 5}}))},
+    "dispense": {
+        "contained": [medication("d", "a", amount={"numerator": {"value": 5}})],
+        "medicationReference": {"reference": "#m"},
+        "status": "completed",
+    },
 }
 MEDICATIONS: Mapping[str, Mapping[str, Any]] = {
     "alone": medication("", "a", status="active"),
@@ -240,7 +245,7 @@ async def test_more_contained_resources_than_are_looked_through_are_too_costly(
     server: Server,
 ) -> None:
     many = [{"resourceType": "Device", "id": f"d{number}"} for number in range(65)]
-    await server.create({"resourceType": "Basic", "code": {}, "contained": many})
+    await server.create(a_basic(contained=many))
     response = await server.get("Device?_contained=true")
     (issue,) = response.json()["issue"]
     assert issue["code"] == "too-costly"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.builders import a_basic
 from tests.support.search_tables import Loaded, Row, labelled, load
 from tests.support.server import Server, Start
 
@@ -16,6 +17,7 @@ def narrative(inside: str) -> dict[str, Any]:
     return {"text": {"status": "generated", "div": div}}
 
 
+SUBJECT = {"subject": {"reference": "Patient/1"}}
 CONDITIONS: Mapping[str, Mapping[str, Any]] = {
     "bone": narrative("Bone <b>metastases</b>, left hip"),
     "liver": narrative("<p>Metastases in the liver.</p>"),
@@ -138,7 +140,9 @@ async def loaded(server: Server) -> Loaded:
         "focus": [{"reference": "Condition/liver"}],
         **narrative("Raised enzymes"),
     }
-    resources = labelled("Condition", CONDITIONS) + labelled("Observation", {"of-liver": finding})
+    resources = labelled(
+        "Condition", {label: {**SUBJECT, **each} for label, each in CONDITIONS.items()}
+    ) + labelled("Observation", {"of-liver": finding})
     return await load(server, resources)
 
 
@@ -162,7 +166,7 @@ async def test_what_is_wrong_with_words_is_told(server: Server) -> None:
 
 
 async def test_words_are_those_of_the_current_version(server: Server) -> None:
-    stored = await server.create({"resourceType": "Basic", "code": {}, **narrative("before")})
+    stored = await server.create(a_basic(**narrative("before")))
     assert await server.count("Basic?_text=before") == 1
     await server.update({**stored, **narrative("after")})
     assert await server.count("Basic?_text=before") == 0

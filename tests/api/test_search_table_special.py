@@ -49,10 +49,10 @@ NEAR: list[Row] = [
     ("Location?near=5.252e1|%2B13.405|1e0|km", "berlin"),
     ("Location?near=52.52|13.405|300|km&near=53.5511|9.9937|10|km", "hamburg"),
     ("Location?near=52.52|13.405|300|km&_id=potsdam,pole", "potsdam"),
-    ("Location?near:missing=true", "nowhere half beyond-earth"),
+    ("Location?near:missing=true", "nowhere inside beyond-earth"),
     ("Location?near:missing=false", "berlin potsdam hamburg fiji samoa pole beyond-pole"),
-    ("Location?partof.near=52.52|13.405|1|km", "half"),
-    ("Location?_has:Location:partof:_id=half", "berlin"),
+    ("Location?partof.near=52.52|13.405|1|km", "inside"),
+    ("Location?_has:Location:partof:_id=inside", "berlin"),
 ]
 REFUSED = [
     "Location?near=52.52",
@@ -82,7 +82,7 @@ async def loaded(server: Server) -> Loaded:
     }
     others: dict[str, dict[str, Any]] = {
         "nowhere": {"name": "x"},
-        "half": {"position": {"latitude": 1}, "partOf": {"reference": "Location/berlin"}},
+        "inside": {"partOf": {"reference": "Location/berlin"}},
         "beyond-earth": {"position": {"latitude": 90.5, "longitude": 13.405}},
     }
     return await load(server, labelled("Location", {**places, **others}))

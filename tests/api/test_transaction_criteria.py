@@ -59,13 +59,14 @@ async def test_a_conditional_reference_is_resolved_inside_extensions_and_contain
     mark = unique()
     patient = await server.create(a_patient(mark))
     wanted = {"reference": f"Patient?identifier={mark}"}
+    encounter = {"status": "planned", "class": {"code": "AMB"}, "subject": wanted}
 
     (observation,) = await stored(
         server,
         a_create(
             an_observation(
                 extension=[{"url": "https://example.org/e", "valueReference": wanted}],
-                contained=[{"resourceType": "Encounter", "id": "e", "subject": wanted}],
+                contained=[{"resourceType": "Encounter", "id": "e", **encounter}],
             )
         ),
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.asserts import assert_issue, statuses
+from tests.support.asserts import assert_issue
 from tests.support.builders import (
     a_create,
     a_patient,
@@ -15,6 +15,7 @@ from tests.support.builders import (
     unique,
     urn,
 )
+from tests.support.custom_parameters import a_parameter
 from tests.support.server import Server
 
 pytestmark = pytest.mark.anyio
@@ -260,18 +261,17 @@ async def test_the_canonical_url_of_a_definition_is_its_own(server: Server) -> N
 
     part, whole = await stored(
         server,
+        a_create(a_parameter("part", "x", status="retired", url=component), component),
         a_create(
-            {"resourceType": "SearchParameter", "status": "retired", "url": component}, component
-        ),
-        a_create(
-            {
-                "resourceType": "SearchParameter",
-                "status": "retired",
-                "url": url,
-                "derivedFrom": component,
-                "component": [{"definition": component, "expression": "x"}],
-                "contained": [{"resourceType": "ValueSet", "url": url}],
-            },
+            a_parameter(
+                "whole",
+                "x",
+                status="retired",
+                url=url,
+                derivedFrom=component,
+                component=[{"definition": component, "expression": "x"}],
+                contained=[{"resourceType": "ValueSet", "status": "active", "url": url}],
+            ),
             url,
         ),
     )
@@ -332,7 +332,7 @@ async def test_other_references_are_kept_as_they_are(server: Server) -> None:
 
 
 @pytest.mark.parametrize("type_", [["x"], 5, {"a": 1}, "a.b"], ids=str)
-async def test_a_contained_type_that_is_none_does_not_matter_to_links(
+async def test_a_contained_type_that_is_none_is_refused_with_its_place(
     server: Server, type_: Any
 ) -> None:
     url = urn()
@@ -340,4 +340,6 @@ async def test_a_contained_type_that_is_none_does_not_matter_to_links(
 
     response = await server.post("", a_transaction(a_create(a_patient(contained=contained), url)))
 
-    assert statuses(response) == ["201 Created"]
+    assert response.status_code == 400
+    (issue,) = response.json()["issue"]
+    assert issue["expression"] == ["Bundle.entry[0].resource.contained[0].resourceType"]

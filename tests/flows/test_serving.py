@@ -199,7 +199,7 @@ def test_workers_share_port_store_and_counts(tmp_path: Path) -> None:
         for _ in range(20):  # new connections, so that both workers get some
             answer = httpx.post(
                 f"{served.base}/Basic",
-                json={"resourceType": "Basic", "code": {}},
+                json={"resourceType": "Basic", "code": {"text": "x"}},
                 headers={"content-type": "application/fhir+json"},
             )
             assert answer.status_code == 201

@@ -54,6 +54,11 @@ def an_observation(subject: str = "", mark: str = "", **members: Any) -> dict[st
     }
 
 
+def a_basic(**members: Any) -> dict[str, Any]:
+    """The least that a resource of type Basic must have."""
+    return {"resourceType": "Basic", "code": {"text": "test"}, **members}
+
+
 def an_entry(
     method: str,
     url: str,

@@ -10,7 +10,7 @@ from fhir_server.errors import BadRequest, FhirError
 from fhir_server.interactions.bundle.allowance import Allowance
 from fhir_server.interactions.bundle.entries import Entry
 from fhir_server.interactions.context import Context, Interaction
-from fhir_server.interactions.failures import failed, placed
+from fhir_server.interactions.failures import failed, placed, unplace
 from fhir_server.interactions.request import Reply
 from fhir_server.interactions.routing import perform
 
@@ -57,5 +57,5 @@ def placing(entry: Entry) -> Iterator[None]:
         yield
     except FhirError as error:
         if entry.request.method == "PATCH":
-            error.expression = ()  # of what was patched, which is nowhere in the bundle
+            unplace(error)  # it is about what was patched, which is nowhere in the bundle
         raise placed(error, entry.index, entry.what) from None

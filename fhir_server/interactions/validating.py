@@ -1,0 +1,41 @@
+"""Whether what is about to be written is what the base specification says.
+
+https://hl7.org/fhir/R4/http.html#create: what fails basic validation rules is refused with 400.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from fhir_server.errors import BadRequest
+from fhir_server.fhir.outcome import Issue
+from fhir_server.interactions.request import Resource
+from fhir_server.validation.validator import Validator
+
+
+class InvalidResource(BadRequest):
+    """A resource that cannot be stored, with all that must be mended."""
+
+    issue = "structure"
+
+    def __init__(self, issues: Sequence[Issue]) -> None:
+        first = issues[0]
+        super().__init__(first.diagnostics, expression=first.expression)
+        self.issues = list(issues)
+
+
+class InvalidResult(InvalidResource):
+    """What a patch makes of a resource, likewise."""
+
+    status = 422
+
+
+async def require_valid(
+    resource: Resource, validator: Validator, error: type[InvalidResource] = InvalidResource
+) -> None:
+    """Raise the error unless the resource is right by the base specification."""
+    if validator.accepts(resource):
+        return
+    # What is wrong may be large; others go on while it is looked through.
+    issues = await asyncio.to_thread(validator.judge, resource)
+    if issues:
+        raise error(issues)
