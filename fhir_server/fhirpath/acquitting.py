@@ -1,0 +1,530 @@
+"""Acquitting: constraints that surely hold are told from plain JSON, before anything is evaluated.
+
+http://hl7.org/fhirpath/N1/
+
+Nearly all data is right, and what most constraints ask is simple: whether members are there, and
+what codes they have. Such forms are compiled to one Python expression over the JSON object. It is
+true only where the constraint surely holds; where it is false, nothing is said, and the
+evaluation, which alone refuses, has the word. Forms that are not known are never acquitted.
+
+What it looks at must have the structure of its type.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from itertools import count
+from typing import Any, ClassVar, Final
+
+from fhir_server.definitions.elements import Element, ElementTable
+from fhir_server.fhir.xhtml import is_narrative
+from fhir_server.fhirpath import tree
+from fhir_server.fhirpath.certain import (
+    ALWAYS,
+    NEVER,
+    UNKNOWN,
+    Items,
+    Number,
+    Truth,
+    all_of,
+    any_of,
+    both,
+    certain,
+    differ,
+    either,
+    implies,
+    negated,
+)
+from fhir_server.fhirpath.errors import FhirPathError, Unfit
+from fhir_server.fhirpath.parser import parse
+from fhir_server.fhirpath.regular_expressions import matcher
+from fhir_server.fhirpath.singletons import QUANTITIES
+from fhir_server.fhirpath.variables import variable
+
+Acquittal = Callable[[Any], bool]
+
+_FOCUS: Final = "o"
+_TEXTS: Final = frozenset(
+    "code string id uri url canonical oid uuid markdown base64Binary".split()
+)
+_NUMBERS: Final = frozenset({"integer", "positiveInt", "unsignedInt", "decimal"})
+_DATES: Final = frozenset({"date", "dateTime", "instant"})
+_LOGIC: Final = {"and": both, "or": either, "implies": implies, "xor": differ}
+_COMPARISONS: Final = frozenset({"<", "<=", ">", ">="})
+_KEEPS_EMPTY: Final = frozenset(
+    "where select first last tail skip take single trace as ofType resolve descendants children "
+    "extension repeat distinct".split()
+)
+"""Functions that find nothing in nothing."""
+
+
+def acquittal(text: str, type_: str, elements: ElementTable) -> Acquittal | None:
+    """What tells that an expression surely holds for a JSON value of a type; None if never."""
+    glance = _Glance(type_, elements)
+    yes = glance.truth(parse(text)).yes
+    if yes == NEVER:
+        return None
+    # The text is made here, of names of elements and of literals' representations only.
+    made: Acquittal = eval(f"lambda {_FOCUS}: {yes}", glance.names)  # noqa: S307
+    return made
+
+
+class _Glance:
+    """One expression on its way into Python."""
+
+    def __init__(self, type_: str, elements: ElementTable) -> None:
+        self.names: dict[str, Any] = {"__builtins__": {}, **_FUNCTIONS}
+        self._elements = elements
+        self._numbers = count(1)
+        self._context = _focus(_FOCUS, type_)
+        self._focus = self._context
+
+    def truth(self, node: tree.Node) -> Truth:
+        """What is certain of a node as a Boolean."""
+        match node:
+            case tree.BooleanLiteral(value=value):
+                return certain(str(value), str(not value))
+            case tree.Binary(operator=operator) if operator in _LOGIC:
+                return _LOGIC[operator](self.truth(node.left), self.truth(node.right))
+            case tree.Binary(operator=operator) if operator in self._operators:
+                return self._operators[operator](self, node)
+            case tree.Function(name=name) if name in self._truths:
+                return self._truths[name](self, node)
+            case tree.TypeOperation(operator="is"):
+                return self._is(node)
+            case tree.Member():
+                found = self.items(node)
+                return _equals(found, value=True) if found.type == "boolean" else Truth()
+        return Truth()
+
+    def items(self, node: tree.Node | None) -> Items:
+        """What is certain of a node as a collection."""
+        match node:
+            case None | tree.This():
+                return self._focus
+            case tree.ExternalConstant(name="context"):
+                return self._context
+            case tree.ExternalConstant(name="resource") if self._is_about_a_resource():
+                return self._context
+            case tree.Member():
+                return self._member(node)
+            case tree.Binary(operator="|"):
+                one, other = self.items(node.left), self.items(node.right)
+                return Items(any_of(one.present, other.present), all_of(one.absent, other.absent))
+            case tree.TypeOperation(operator="as"):
+                return self._as(self.items(node.operand), node.type.name)
+            case tree.Function(name=name) if name in self._collections:
+                return self._collections[name](self, node)
+            case tree.Function(name=name) if name in _KEEPS_EMPTY:
+                return Items(absent=self.items(node.source).absent)
+        return UNKNOWN
+
+    def _is_about_a_resource(self) -> bool:
+        known = self._elements.types.get(self._context.type or "")
+        return known is not None and known.kind == "resource"
+
+    def _within(self, focus: Items, node: tree.Node) -> Truth:
+        """A criterion, for one item of a collection."""
+        outer, self._focus = self._focus, focus
+        found = self.truth(node)
+        self._focus = outer
+        return found
+
+    # Collections
+
+    def _member(self, node: tree.Member) -> Items:
+        if node.source is None and node.name in self._elements.types and node.name[0].isupper():
+            return self._focus if self._focus.type == node.name else UNKNOWN
+        source = self.items(node.source)
+        type_, element = source.type, None
+        if type_ in self._elements.types and type_ not in self._elements.primitives:
+            element = self._elements.child(type_, node.name)
+        if element is None or source.sure is None or source.maybe is None:
+            return Items(absent=source.absent)
+        return self._step(source, element.keys, many=element.many)
+
+    def _step(self, source: Items, keys: Mapping[str, str], *, many: bool) -> Items:
+        above, item = source.item, self._name()
+        kinds = self._elements.primitives
+        beside = [f"_{key}" for key, kind in keys.items() if kind in kinds]
+        present = any_of(*(f"{key!r} in {above}" for key in keys))
+        missing = all_of(*(f"{key!r} not in {above}" for key in (*keys, *beside)))
+        found = Items(
+            present,
+            missing,
+            _loop(item, above, keys, frozenset(), many=many),
+            _loop(item, above, keys, frozenset(beside), many=many),
+            item,
+            keys,
+            single=source.single and not many,
+            holder="" if source.sure else above,
+        )
+        if not source.sure:
+            return found
+        return replace(
+            found,
+            present=f"any({present} {source.sure})",
+            absent=f"all({missing} {source.maybe})",
+            sure=f"{source.sure} {found.sure}",
+            maybe=f"{source.maybe} {found.maybe}",
+        )
+
+    def _where(self, node: tree.Function) -> Items:
+        source = self.items(node.source)
+        if not source.sure or not source.maybe or source.type is None:
+            return self._of_focus(node) if source is self._focus else Items(absent=source.absent)
+        meets = self._within(_focus(source.item, source.type), node.arguments[0])
+        sure, maybe = f"{source.sure} if {meets.yes}", f"{source.maybe} if not {meets.never}"
+        present, absent = f"any(True {sure})", f"not any(True {maybe})"
+        return replace(
+            source, present=present, absent=absent, sure=sure, maybe=maybe, holder=""
+        )
+
+    def _of_focus(self, node: tree.Function) -> Items:
+        """`where()` of the one item it is asked of."""
+        meets = self.truth(node.arguments[0])
+        return Items(meets.yes, meets.never)
+
+    def _select(self, node: tree.Function) -> Items:
+        source = self.items(node.source)
+        if not source.sure or not source.maybe or source.type is None:
+            return Items(absent=source.absent)
+        outer, self._focus = self._focus, _focus(source.item, source.type)
+        found = self.items(node.arguments[0])
+        self._focus = outer
+        if not found.sure or not found.maybe:
+            return Items(absent=source.absent)
+        return replace(
+            found,
+            present=f"any({found.present} {source.sure})",
+            absent=f"all({found.absent} {source.maybe})",
+            sure=f"{source.sure} {found.sure}",
+            maybe=f"{source.maybe} {found.maybe}",
+            single=source.single and found.single,
+            holder="",
+        )
+
+    def _trace(self, node: tree.Function) -> Items:
+        return self.items(node.source)
+
+    def _as(self, source: Items, name: str) -> Items:
+        keys = {key: kind for key, kind in (source.types or {}).items() if kind == name}
+        if not source.holder or not keys:
+            return Items(absent=source.absent)
+        return self._step(_focus(source.holder, ""), keys, many=False)
+
+    # Truths
+
+    def _is(self, node: tree.TypeOperation) -> Truth:
+        source = self.items(node.operand)
+        if not source.holder or not source.single or node.type.namespace is not None:
+            return Truth()
+        is_a, holder, types = self._elements.is_a, source.holder, source.types or {}
+        ours = [key for key, kind in types.items() if is_a(kind, node.type.name)]
+        others = [key for key in types if key not in ours]
+        yes = any_of(*(f"{key!r} in {holder}" for key in ours))
+        never = all_of(*(f"{key!r} not in {holder} and '_{key}' not in {holder}" for key in ours))
+        return Truth(yes, any_of(*(f"{key!r} in {holder}" for key in others)), never)
+
+    def _exists(self, node: tree.Function) -> Truth:
+        found = self._where(node) if node.arguments else self.items(node.source)
+        return certain(found.present, found.absent)
+
+    def _empty(self, node: tree.Function) -> Truth:
+        found = self.items(node.source)
+        return certain(found.absent, found.present)
+
+    def _not(self, node: tree.Function) -> Truth:
+        return Truth() if node.source is None else negated(self.truth(node.source))
+
+    def _all(self, node: tree.Function) -> Truth:
+        source = self.items(node.source)
+        if not source.sure or not source.maybe or source.type is None:
+            return Truth(source.absent)
+        meets = self._within(_focus(source.item, source.type), node.arguments[0])
+        no = f"any({any_of(meets.no, meets.never)} {source.sure})"
+        return certain(f"all({meets.yes} {source.maybe})", no)
+
+    def _is_distinct(self, node: tree.Function) -> Truth:
+        found = self.items(node.source)
+        if found.maybe and found.type in _TEXTS:
+            return Truth(f"are_distinct([{found.item} {found.maybe}])")
+        select = node.source
+        if isinstance(select, tree.Function) and select.name == "select":
+            source = self.items(select.source)
+            if source.maybe and source.type is not None:
+                outer, self._focus = self._focus, _focus(source.item, source.type)
+                text = self._text(select.arguments[0])
+                self._focus = outer
+                if text is not None:
+                    return Truth(f"are_distinct([{text} {source.maybe}])")
+        return Truth(found.absent)
+
+    def _has_value(self, node: tree.Function) -> Truth:
+        found = self.items(node.source)
+        if found.key is None or not found.single or found.type not in self._elements.primitives:
+            return Truth()
+        return certain(found.present, f"{found.key!r} not in {found.holder}")
+
+    def _html_checks(self, node: tree.Function) -> Truth:
+        found = self.items(node.source)
+        return Truth(f"is_narrative({found.item})") if found.type == "xhtml" else Truth()
+
+    def _of_text(self, node: tree.Function) -> Truth:
+        """`startsWith()`, `contains()`, `matches()` of one text."""
+        found, wanted = self.items(node.source), _literal(node.arguments[0])
+        if not found.single or found.type not in _TEXTS or type(wanted) is not str:
+            return Truth()
+        there, value = _value(found)
+        match node.name:
+            case "startsWith":
+                test = f"{value}.startswith({wanted!r})"
+            case "contains":
+                test = f"{wanted!r} in {value}"
+            case _:
+                test = f"{self._matcher(wanted)}({value})"
+        return certain(all_of(there, test), all_of(there, f"not {test}"))
+
+    def _matcher(self, pattern: str) -> str:
+        name = self._name()
+        self.names[name] = matcher(pattern)
+        return name
+
+    # Operators
+
+    def _equality(self, node: tree.Binary) -> Truth:
+        equal = self._equal(node.left, node.right)
+        if node.operator == "=":
+            return equal
+        absent = any_of(self.items(node.left).absent, self.items(node.right).absent)
+        return Truth(equal.no, equal.yes, any_of(equal.yes, absent))
+
+    def _equal(self, left: tree.Node, right: tree.Node) -> Truth:
+        if _is_boolean(left) and _is_boolean(right):
+            return negated(differ(self.truth(left), self.truth(right)))
+        one, other = self._number(left), self._number(right)
+        if one is not None and other is not None:
+            return _compared(one, "==", other)
+        wanted = _literal(right)
+        return Truth() if wanted is None else _equals(self.items(left), value=wanted)
+
+    def _membership(self, node: tree.Binary) -> Truth:
+        found, wanted = self.items(node.left), _literals(node.right)
+        if wanted is None or not found.single or found.type not in _TEXTS:
+            return Truth()
+        there, value = _value(found)
+        yes = all_of(there, f"{value} in {wanted!r}")
+        return Truth(yes, all_of(there, f"{value} not in {wanted!r}"), f"not ({yes})")
+
+    def _comparison(self, node: tree.Binary) -> Truth:
+        one, other = self._number(node.left), self._number(node.right)
+        if one is not None and other is not None:
+            return _compared(one, node.operator, other)
+        if node.operator not in {"<=", ">="}:
+            return Truth()
+        less, more = self.items(node.left), self.items(node.right)
+        if node.operator == ">=":
+            less, more = more, less
+        if not less.single or not more.single or not less.key or not more.key:
+            return Truth()
+        kinds = {less.type, more.type}
+        test = "is_in_order" if kinds <= _DATES else "is_not_more" if kinds <= QUANTITIES else ""
+        values = f"{less.holder}[{less.key!r}], {more.holder}[{more.key!r}]"
+        return Truth(all_of(less.present, more.present, f"{test}({values})") if test else NEVER)
+
+    def _number(self, node: tree.Node) -> Number | None:
+        match node:
+            case tree.IntegerLiteral(value=value):
+                return Number(str(value), ALWAYS)
+            case tree.Binary(operator="+"):
+                one, other = self._number(node.left), self._number(node.right)
+                if one is None or other is None:
+                    return None
+                return Number(f"({one.value} + {other.value})", all_of(one.sure, other.sure))
+            case tree.Function(name="count"):
+                return self._count(self.items(node.source))
+            case tree.Member():
+                found = self.items(node)
+                if found.single and found.holder and found.type in _NUMBERS:
+                    return Number(f"{found.holder}[{found.key!r}]", found.present)
+        return None
+
+    def _count(self, found: Items) -> Number | None:
+        key, holder = found.key, found.holder
+        if key is None:
+            return None
+        value = f"({key!r} in {holder})" if found.single else f"len({holder}.get({key!r}, ()))"
+        primitive = found.type in self._elements.primitives
+        return Number(value, f"'_{key}' not in {holder}" if primitive else ALWAYS)
+
+    def _text(self, node: tree.Node) -> str | None:
+        """A text, empty where there is none."""
+        match node:
+            case tree.Binary(operator="&"):
+                one, other = self._text(node.left), self._text(node.right)
+                return None if one is None or other is None else f"({one} + {other})"
+            case tree.Member(source=source):
+                found, above = self.items(node), self._object(source)
+                if above is not None and found.single and found.type in _TEXTS:
+                    (key,) = found.types or ("",)
+                    return f"({above}.get({key!r}) or '')"
+        return None
+
+    def _object(self, node: tree.Node | None) -> str | None:
+        """An object, empty where there is none."""
+        if node is None:
+            return self._focus.item
+        found = self.items(node)
+        if not isinstance(node, tree.Member) or not found.single or len(found.types or ()) != 1:
+            return None
+        above, (key,) = self._object(node.source), found.types or ("",)
+        return None if above is None else f"{above}.get({key!r}, {{}})"
+
+    def _name(self) -> str:
+        return f"v{next(self._numbers)}"
+
+    _truths: ClassVar[Mapping[str, Callable[..., Truth]]] = {
+        "exists": _exists,
+        "empty": _empty,
+        "not": _not,
+        "all": _all,
+        "isDistinct": _is_distinct,
+        "hasValue": _has_value,
+        "htmlChecks": _html_checks,
+        "startsWith": _of_text,
+        "contains": _of_text,
+        "matches": _of_text,
+    }
+    _collections: ClassVar[Mapping[str, Callable[..., Items]]] = {
+        "where": _where,
+        "select": _select,
+        "trace": _trace,
+    }
+    _operators: ClassVar[Mapping[str, Callable[..., Truth]]] = {
+        "=": _equality,
+        "!=": _equality,
+        "in": _membership,
+        **dict.fromkeys(_COMPARISONS, _comparison),
+    }
+
+
+def _focus(item: str, type_: str) -> Items:
+    """One item that is there."""
+    return Items(ALWAYS, NEVER, "", "", item, {"": type_}, single=True)
+
+
+def _loop(
+    item: str, above: str, keys: Mapping[str, str], beside: frozenset[str], *, many: bool
+) -> str:
+    """The clause that goes through the values of members, or of those beside them."""
+    if many:
+        (key,) = keys
+        only = f"{above}.get({key!r})"
+        return f"for {item} in {only} or {above}.get('_{key}', ())" if beside else (
+            f"for {item} in {only} or ()"
+        )
+    options = [
+        f"({above}.get({key!r}),) if {key!r} in {above}"
+        + (f" or '_{key}' in {above}" if f"_{key}" in beside else "")
+        for key in keys
+    ]
+    return f"for {item} in ({' else '.join(options)} else ())"
+
+
+def _value(found: Items) -> tuple[str, str]:
+    """When the only item has a value, and that."""
+    if found.key is not None:
+        return f"{found.key!r} in {found.holder}", f"{found.holder}[{found.key!r}]"
+    if not found.sure:
+        return f"{found.item} is not None", found.item
+    return NEVER, found.item
+
+
+def _equals(found: Items, *, value: str | int | bool) -> Truth:
+    """`path = literal`."""
+    kinds = {"boolean"} if type(value) is bool else _NUMBERS if type(value) is int else _TEXTS
+    if found.type not in kinds:
+        return Truth()
+    same, other = ("is", "is not") if type(value) is bool else ("==", "!=")
+    if found.single and found.key is not None:
+        given = f"{found.holder}.get({found.key!r})"
+        no = f"{found.present} and {given} {other} {value!r}"
+        return Truth(f"{given} {same} {value!r}", no, f"{given} {other} {value!r}")
+    item = found.item
+    if found.sure == "":
+        no = f"{item} is not None and {item} {other} {value!r}"
+        return Truth(f"{item} {same} {value!r}", no, f"{item} {other} {value!r}")
+    if found.sure is None or found.maybe is None:
+        return Truth(never=found.absent)
+    never = f"not any({item} {same} {value!r} {found.maybe})"
+    if not found.single:
+        return Truth(never=never)
+    no = f"any({item} is not None and {item} {other} {value!r} {found.sure})"
+    return Truth(f"any({item} {same} {value!r} {found.sure})", no, never)
+
+
+def _compared(one: Number, operator: str, other: Number) -> Truth:
+    sure, test = all_of(one.sure, other.sure), f"{one.value} {operator} {other.value}"
+    return certain(all_of(sure, test), all_of(sure, f"not {test}"))
+
+
+def _is_boolean(node: tree.Node) -> bool:
+    """Whether a node gives nothing but Booleans."""
+    return (isinstance(node, tree.Binary) and node.operator in {*_LOGIC, "=", "!=", "in"}) or (
+        isinstance(node, tree.Function) and node.name in {"exists", "empty", "not", "all"}
+    )
+
+
+def _literal(node: tree.Node) -> str | int | bool | None:
+    match node:
+        case tree.StringLiteral() | tree.BooleanLiteral() | tree.IntegerLiteral():
+            return node.value
+        case tree.ExternalConstant(name=name):
+            known = variable(name, 0).constant
+            return known[0] if known and type(known[0]) is str else None
+    return None
+
+
+def _literals(node: tree.Node) -> tuple[str, ...] | None:
+    """The texts of `'a' | 'b'`."""
+    if isinstance(node, tree.Binary) and node.operator == "|":
+        one, other = _literals(node.left), _literals(node.right)
+        return None if one is None or other is None else (*one, *other)
+    return (node.value,) if isinstance(node, tree.StringLiteral) else None
+
+
+def _are_distinct(values: list[Any]) -> bool:
+    return all(type(each) is str for each in values) and len(set(values)) == len(values)
+
+
+def _is_in_order(start: Any, end: Any) -> bool:
+    """Whether one date surely is not after another: in the same form and zone."""
+    return (
+        len(start) == len(end)
+        and start <= end
+        and (len(start) <= _DATE_LENGTH or start[-6:] == end[-6:] or start[-1] == end[-1] == "Z")
+    )
+
+
+def _is_not_more(low: Any, high: Any) -> bool:
+    """Whether one quantity surely is not above another: in the same unit."""
+    return (
+        all(low.get(name) == high.get(name) for name in ("system", "code", "unit"))
+        and "comparator" not in low
+        and "comparator" not in high
+        and "value" in low
+        and "value" in high
+        and bool(Decimal(low["value"]) <= Decimal(high["value"]))
+    )
+
+
+_DATE_LENGTH: Final = len("2024-02-29")
+_FUNCTIONS: Final[Mapping[str, Any]] = {
+    "any": any,
+    "all": all,
+    "len": len,
+    "are_distinct": _are_distinct,
+    "is_narrative": is_narrative,
+    "is_in_order": _is_in_order,
+    "is_not_more": _is_not_more,
+}
