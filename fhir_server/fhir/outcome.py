@@ -21,6 +21,11 @@ class Issue:
     """A sentence for a person; never patient content."""
     expression: Sequence[str] = ()
     """FHIRPath of the places meant."""
+    message_id: str = ""
+    """A name for what is said, which stays the same when the words are bettered."""
+
+
+MESSAGE_ID = "http://hl7.org/fhir/StructureDefinition/operationoutcome-message-id"
 
 
 def operation_outcome(issues: Iterable[Issue]) -> dict[str, Any]:
@@ -42,4 +47,7 @@ def _issue(issue: Issue) -> dict[str, Any]:
     }
     if issue.expression:
         written["expression"] = list(issue.expression)
+    if issue.message_id:
+        extension = {"url": MESSAGE_ID, "valueString": issue.message_id}
+        return {"extension": [extension], **written}
     return written

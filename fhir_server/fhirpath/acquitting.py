@@ -43,7 +43,7 @@ from fhir_server.fhirpath.variables import variable
 
 Acquittal = Callable[[Any], bool]
 
-_FOCUS: Final = "o"
+FOCUS: Final = "o"
 _TEXTS: Final = frozenset(
     "code string id uri url canonical oid uuid markdown base64Binary".split()
 )
@@ -58,25 +58,34 @@ _KEEPS_EMPTY: Final = frozenset(
 """Functions that find nothing in nothing."""
 
 
-def acquittal(text: str, type_: str, elements: ElementTable) -> Acquittal | None:
-    """What tells that an expression surely holds for a JSON value of a type; None if never."""
-    glance = _Glance(type_, elements)
+def acquittal(
+    text: str, type_: str, elements: ElementTable, names: dict[str, Any]
+) -> str | None:
+    """The Python that tells that an expression surely holds for `o`, a JSON value of a type.
+
+    None if that cannot be told. What it calls is put into `names`. It is made of names of
+    elements and of literals' representations only, whatever the expression is.
+    """
+    glance = _Glance(type_, elements, names)
     yes = glance.truth(parse(text)).yes
-    if yes == NEVER:
-        return None
-    # The text is made here, of names of elements and of literals' representations only.
-    made: Acquittal = eval(f"lambda {_FOCUS}: {yes}", glance.names)  # noqa: S307
-    return made
+    names.update(FUNCTIONS)
+    return None if yes == NEVER else yes
+
+
+def tell(text: str, names: Mapping[str, Any]) -> Acquittal:
+    """The function of `o` that a Python expression is which `acquittal` made."""
+    told: Acquittal = eval(f"lambda {FOCUS}: {text}", {"__builtins__": {}, **names})  # noqa: S307 - see there
+    return told
 
 
 class _Glance:
     """One expression on its way into Python."""
 
-    def __init__(self, type_: str, elements: ElementTable) -> None:
-        self.names: dict[str, Any] = {"__builtins__": {}, **_FUNCTIONS}
+    def __init__(self, type_: str, elements: ElementTable, names: dict[str, Any]) -> None:
+        self._names = names
         self._elements = elements
         self._numbers = count(1)
-        self._context = _focus(_FOCUS, type_)
+        self._context = _focus(FOCUS, type_)
         self._focus = self._context
 
     def truth(self, node: tree.Node) -> Truth:
@@ -286,8 +295,8 @@ class _Glance:
         return certain(all_of(there, test), all_of(there, f"not {test}"))
 
     def _matcher(self, pattern: str) -> str:
-        name = self._name()
-        self.names[name] = matcher(pattern)
+        name = f"matches_{len(self._names)}"
+        self._names[name] = matcher(pattern)
         return name
 
     # Operators
@@ -519,7 +528,7 @@ def _is_not_more(low: Any, high: Any) -> bool:
 
 
 _DATE_LENGTH: Final = len("2024-02-29")
-_FUNCTIONS: Final[Mapping[str, Any]] = {
+FUNCTIONS: Final[Mapping[str, Any]] = {
     "any": any,
     "all": all,
     "len": len,

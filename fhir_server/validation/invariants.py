@@ -9,18 +9,18 @@ can it be broken. Each is compiled when a resource first has the element it is a
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from fhir_server.definitions.constraints import Constraint, load_constraints
 from fhir_server.definitions.elements import Element as Definition
 from fhir_server.definitions.elements import ElementTable
 from fhir_server.fhir.outcome import Issue
 from fhir_server.fhirpath import Environment, Expression, compile  # noqa: A004 - its name
-from fhir_server.fhirpath.acquitting import Acquittal, acquittal
+from fhir_server.fhirpath.acquitting import Acquittal, acquittal, tell
+from fhir_server.fhirpath.certain import NEVER
 from fhir_server.fhirpath.errors import FhirPathEvaluationError, FhirPathTooCostly
 from fhir_server.validation.corrections import CORRECTIONS
 from fhir_server.validation.places import Place
-from fhir_server.validation.walking import Test
 
 _ERROR: Final = "error"
 
@@ -35,10 +35,16 @@ class Rule:
         self._type = type_
         self._table = table
 
+    def acquittal(self, names: dict[str, Any]) -> str | None:
+        """The Python that tells that it surely holds; see `acquitting`."""
+        return acquittal(self.text, self._type, self._table, names)
+
     @cached_property
     def acquits(self) -> Acquittal | None:
         """What tells that it surely holds."""
-        return acquittal(self.text, self._type, self._table)
+        names: dict[str, Any] = {}
+        text = self.acquittal(names)
+        return None if text is None else tell(text, names)
 
     @cached_property
     def expression(self) -> Expression:
@@ -61,7 +67,7 @@ class Rule:
                 root_resource=place.outermost,
             )
         except FhirPathTooCostly:
-            return self._issue(place, "error", "too-costly", " This takes too long to check.")
+            return self._issue(place, "error", "too-costly", " It takes too long to check.")
         except FhirPathEvaluationError:
             holds = False
         if holds is True:
@@ -71,7 +77,7 @@ class Rule:
     def _issue(self, place: Place, severity: str, code: str, more: str) -> Issue:
         sentence = f"{_sentence(self.constraint.human)} ({self.constraint.key}){more}"
         known = "error" if severity == _ERROR else "warning"
-        return Issue(known, code, sentence, (place.path,))
+        return Issue(known, code, sentence, (place.path,), self.constraint.key)
 
 
 class Invariants:
@@ -96,12 +102,14 @@ class Invariants:
         profiles = element.profiles if type_ == "Quantity" else ()
         return own + tuple(rule for each in profiles for rule in self._profile(each, type_))
 
-    def tests_of_type(self, type_: str) -> Iterator[Test]:
+    def texts_of_type(self, type_: str, names: dict[str, Any]) -> Iterator[str]:
         """What acquits of errors; see `walking`."""
-        return _tests(self.of_type(type_))
+        return _texts(self.of_type(type_), names)
 
-    def tests_of_element(self, within: str, element: Definition, type_: str) -> Iterator[Test]:
-        return _tests(self.of_element(within, element, type_))
+    def texts_of_element(
+        self, within: str, element: Definition, type_: str, names: dict[str, Any]
+    ) -> Iterator[str]:
+        return _texts(self.of_element(within, element, type_), names)
 
     def issues(
         self, place: Place, environment: Environment, *, warnings: bool
@@ -133,14 +141,10 @@ class Invariants:
         return known
 
 
-def _tests(rules: Iterable[Rule]) -> Iterator[Test]:
+def _texts(rules: Iterable[Rule], names: dict[str, Any]) -> Iterator[str]:
     for rule in rules:
         if rule.constraint.severity == _ERROR:
-            yield rule.acquits or _never
-
-
-def _never(_: object) -> bool:
-    return False
+            yield rule.acquittal(names) or NEVER
 
 
 def _sentence(human: str) -> str:

@@ -2,93 +2,200 @@
 
 https://hl7.org/fhir/R4/conformance-rules.html
 
-It goes by what is present. What to test at a place, and where a member leads, is worked out when
-the place is first met, then kept: types that never come cost nothing. The resource must have the
-structure of its type.
+It goes by what is present. Each type becomes one Python function, with its tests and those of the
+small types below it written into it; it is made when the type is first met, so that types that
+never come cost nothing. The resource must have the structure of its type.
+
+    def t7(o):                          a CodeableConcept
+        if 'coding' in o:
+            for v in o['coding']:
+                if not (d8(v) or r8(v)): return False       a Coding with an extension, say
+        if not (d7(o) or r7(o)): return False
+        return True
 """
 
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, Protocol
 
 from fhir_server.definitions.elements import Element, ElementTable
+from fhir_server.fhirpath.acquitting import FOCUS
+from fhir_server.fhirpath.certain import all_of
 
-Test = Callable[[Any], bool]
+Walked = Callable[[Any], bool]
 """Whether a value surely is right; when not, nothing is said."""
-OfType = Callable[[str], Iterable[Test]]
-"""The tests of every object of a type."""
-OfElement = Callable[[str, Element, str], Iterable[Test]]
-"""The tests of an element's values: by the type it is in, itself, and the type of the values."""
 
 _RESOURCE: Final = "Resource"
+_RARE: Final = frozenset({"extension", "modifierExtension"})
+_FEW: Final = 3
+"""Members of a type that are looked for one by one; of more, those present are gone through."""
+
+
+class Tests(Protocol):
+    """Where tests come from: Python texts about `o`, and what they call."""
+
+    def texts_of_type(self, type_: str, names: dict[str, Any]) -> Iterable[str]:
+        """Those of every object of a type."""
+        ...
+
+    def texts_of_element(
+        self, within: str, element: Element, type_: str, names: dict[str, Any]
+    ) -> Iterable[str]:
+        """Further ones of values where they stand as an element."""
+        ...
 
 
 class Walk:
-    def __init__(self, table: ElementTable, of_type: OfType, of_element: OfElement) -> None:
+    def __init__(self, table: ElementTable, *tests: Tests) -> None:
         self._table = table
-        self._of_type = of_type
-        self._of_element = of_element
-        self._by_type: dict[str, Test] = {}
+        self._tests = tests
+        self._numbers: dict[str, int] = {}
+        self._names: dict[str, Any] = {"__builtins__": {}}
+        self._by_type: dict[str, Walked] = {}
 
     def resource(self, resource: dict[str, Any]) -> bool:
         """Whether all tests of a resource, and of what is in it, are passed."""
         type_ = resource["resourceType"]
-        return (self._by_type.get(type_) or self._type(type_))(resource)
+        walked = self._by_type.get(type_)
+        if walked is None:
+            walked = self._by_type[type_] = self._made(type_, "t")
+        return walked(resource)
 
-    def _type(self, type_: str) -> Test:
-        known = self._by_type.get(type_)
-        if known is None:
-            tests = tuple(self._of_type(type_))
-            known = self._by_type[type_] = _passing(tests, _Steps(self._step, type_))
-        return known
+    def _resources(self, resources: Iterable[dict[str, Any]]) -> bool:
+        return all(map(self.resource, resources))
 
-    def _step(self, type_: str, key: str) -> Test | None:
+    def _made(self, type_: str, kind: str) -> Walked:
+        """The function of a type: `t` for one value, `e` for each of an array."""
+        made: Walked = self._names[f"{kind}{self._number(type_)}"]
+        return made
+
+    def _number(self, type_: str) -> int:
+        """The number in the names of a type's functions, which are made when it is first asked."""
+        number = self._numbers.get(type_)
+        if number is None:
+            number = self._numbers[type_] = len(self._numbers)
+            steps = _Steps(self._step, type_)
+            self._names[f"s{number}"] = steps
+            self._names[f"r{number}"] = _through(steps)
+            self._names[f"d{number}"] = frozenset(self._rare(type_)).isdisjoint
+            body = list(self._body(type_, number))
+            single = [f"def t{number}({FOCUS}):", *_indented(body), " return True"]
+            every = [f" for {FOCUS} in all_:", *_indented(_indented(body)), " return True"]
+            self._run([*single, f"def e{number}(all_):", *every])
+        return number
+
+    def _run(self, lines: list[str]) -> None:
+        # Made of names of elements and texts of `acquitting`, which hold nothing else of anybody.
+        exec("\n".join(lines), self._names)  # noqa: S102
+
+    def _body(self, type_: str, number: int) -> Iterator[str]:
+        tests = self._texts(lambda each: each.texts_of_type(type_, self._names))
+        if tests:
+            yield f"if not {tests}: return False"
+        usual = self._usual(type_)
+        if len(usual) > _FEW:
+            yield f"for k in {FOCUS}:"
+            yield f" s = s{number}[k]"
+            yield f" if s is not None and not s({FOCUS}[k]): return False"
+            return
+        for key, element in usual.items():
+            yield f"if {key!r} in {FOCUS}:"
+            yield from _indented(self._usual_member(type_, key, element))
+        yield f"if not (d{number}({FOCUS}) or r{number}({FOCUS})): return False"
+
+    def _usual_member(self, type_: str, key: str, element: Element) -> list[str]:
+        kind, value = element.keys[key], f"{FOCUS}[{key!r}]"
+        tests = self._tests_of(type_, element, kind)
+        if tests or kind not in self._table.types or not self._is_plain(kind):
+            return [f"if not s{self._numbers[type_]}[{key!r}]({value}): return False"]
+        number = self._number(kind)
+        if element.many:
+            loop = [f"for v in {value}:", f" if not (d{number}(v) or r{number}(v)): return False"]
+            return loop
+        return [f"v = {value}", f"if not (d{number}(v) or r{number}(v)): return False"]
+
+    def _is_plain(self, type_: str) -> bool:
+        """Whether there is nothing to look at in a type but what is rare."""
+        if type_ == _RESOURCE or type_ in self._table.primitives:
+            return False
+        return not self._usual(type_) and not self._texts(
+            lambda each: each.texts_of_type(type_, self._names)
+        )
+
+    def _usual(self, type_: str) -> dict[str, Element]:
+        """Members that lead to tests, without those that are rare."""
+        return {
+            key: element
+            for key, element in self._table.by_key(type_).items()
+            if key not in _RARE
+            and (
+                element.keys[key] not in self._table.primitives
+                or self._tests_of(type_, element, element.keys[key])
+            )
+        }
+
+    def _rare(self, type_: str) -> Iterator[str]:
+        yield from _RARE
+        for key, element in self._table.by_key(type_).items():
+            if element.keys[key] in self._table.primitives:
+                yield f"_{key}"
+
+    def _texts(self, of: Callable[[Tests], Iterable[str]]) -> str:
+        """All tests as one; empty when there are none."""
+        texts = [text for each in self._tests for text in of(each)]
+        return all_of(*texts) if texts else ""
+
+    def _tests_of(self, within: str, element: Element, kind: str) -> str:
+        return self._texts(
+            lambda each: each.texts_of_element(within, element, kind, self._names)
+        )
+
+    def _step(self, type_: str, key: str) -> Walked | None:
         """What to do with a member; None where nothing is to be done."""
         element = self._table.by_key(type_).get(key)
         if element is None:
             beside = self._table.by_key(type_).get(key.removeprefix("_"))
-            return None if beside is None else _each_or_none(self._type("Element"), beside.many)
+            return None if beside is None else self._beside(many=beside.many)
         kind = element.keys[key]
-        tests = list(self._of_element(type_, element, kind))
+        below: Walked | None = None
         if kind == _RESOURCE:
-            tests.append(self.resource)
+            below = self._resources if element.many else self.resource
         elif kind not in self._table.primitives:
-            tests.append(self._type(kind))
-        if not tests:
-            return None
-        test = tests[0] if len(tests) == 1 else _all(tuple(tests))
-        return _each(test) if element.many else test
+            below = self._made(kind, "e" if element.many else "t")
+        tests = self._tests_of(type_, element, kind)
+        return self._tested(tests, below, many=element.many) if tests else below
+
+    def _tested(self, tests: str, below: Walked | None, *, many: bool) -> Walked:
+        name = f"x{len(self._names)}"
+        self._run([f"def {name}({FOCUS}):", f" return {tests}"])
+        test: Walked = self._names[name]
+        each: Walked = (lambda values: all(map(test, values))) if many else test
+        return each if below is None else lambda value: each(value) and below(value)
+
+    def _beside(self, *, many: bool) -> Walked:
+        """For what stands beside primitives, of which some have nothing."""
+        walked = self._made("Element", "t")
+        if not many:
+            return walked
+        return lambda values: all(value is None or walked(value) for value in values)
 
 
-class _Steps(dict[str, Test | None]):
+class _Steps(dict[str, Walked | None]):
     """Where the members of a type lead, filled as they are met."""
 
-    def __init__(self, step: Callable[[str, str], Test | None], type_: str) -> None:
+    def __init__(self, step: Callable[[str, str], Walked | None], type_: str) -> None:
         super().__init__()
         self._step = step
         self._type = type_
 
-    def __missing__(self, key: str) -> Test | None:
+    def __missing__(self, key: str) -> Walked | None:
         found = self[key] = self._step(self._type, key)
         return found
 
 
-def _passing(tests: tuple[Test, ...], steps: _Steps) -> Test:
-    if not tests:
-
-        def below(value: Any) -> bool:
-            for key in value:
-                step = steps[key]
-                if step is not None and not step(value[key]):
-                    return False
-            return True
-
-        return below
-
-    test = tests[0] if len(tests) == 1 else _all(tests)
+def _through(steps: _Steps) -> Walked:
+    """Goes through what is present."""
 
     def run(value: Any) -> bool:
-        if not test(value):
-            return False
         for key in value:
             step = steps[key]
             if step is not None and not step(value[key]):
@@ -98,32 +205,5 @@ def _passing(tests: tuple[Test, ...], steps: _Steps) -> Test:
     return run
 
 
-def _all(tests: tuple[Test, ...]) -> Test:
-    def run(value: Any) -> bool:
-        for test in tests:  # noqa: SIM110 - a generator would cost more than most tests
-            if not test(value):
-                return False
-        return True
-
-    return run
-
-
-def _each(test: Test) -> Test:
-    def run(values: Any) -> bool:
-        for value in values:  # noqa: SIM110 - as above
-            if not test(value):
-                return False
-        return True
-
-    return run
-
-
-def _each_or_none(test: Test, many: bool) -> Test:  # noqa: FBT001 - of an element
-    """For what stands beside primitives, of which some have nothing."""
-    if not many:
-        return test
-
-    def run(values: Any) -> bool:
-        return all(value is None or test(value) for value in values)
-
-    return run
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f" {line}" for line in lines]
