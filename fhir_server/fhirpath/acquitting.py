@@ -10,7 +10,7 @@ evaluation, which alone refuses, has the word. Forms that are not known are neve
 What it looks at must have the structure of its type.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from itertools import count
@@ -41,9 +41,13 @@ from fhir_server.fhirpath.regular_expressions import matcher
 from fhir_server.fhirpath.singletons import QUANTITIES
 from fhir_server.fhirpath.variables import variable
 
-Acquittal = Callable[[Any], bool]
+Acquittal = Callable[[Any, Any], bool]
+"""Of a JSON value and the outermost resource around it."""
 
 FOCUS: Final = "o"
+ROOT: Final = "r"
+_ROOT_TYPE: Final = "DomainResource"
+"""What is asked of the outermost resource is what is contained in it."""
 _TEXTS: Final = frozenset(
     "code string id uri url canonical oid uuid markdown base64Binary".split()
 )
@@ -63,7 +67,7 @@ def acquittal(
 ) -> str | None:
     """The Python that tells that an expression surely holds for `o`, a JSON value of a type.
 
-    None if that cannot be told. What it calls is put into `names`. It is made of names of
+    `r` is the outermost resource around it. None if that cannot be told. What it calls is put into `names`. It is made of names of
     elements and of literals' representations only, whatever the expression is.
     """
     glance = _Glance(type_, elements, names)
@@ -73,8 +77,8 @@ def acquittal(
 
 
 def tell(text: str, names: Mapping[str, Any]) -> Acquittal:
-    """The function of `o` that a Python expression is which `acquittal` made."""
-    told: Acquittal = eval(f"lambda {FOCUS}: {text}", {"__builtins__": {}, **names})  # noqa: S307 - see there
+    """The function of `o` and `r` that a Python expression is which `acquittal` made."""
+    told: Acquittal = eval(f"lambda {FOCUS}, {ROOT}: {text}", {"__builtins__": {}, **names})  # noqa: S307 - see there
     return told
 
 
@@ -113,6 +117,8 @@ class _Glance:
                 return self._focus
             case tree.ExternalConstant(name="context"):
                 return self._context
+            case tree.ExternalConstant(name="rootResource"):
+                return _focus(ROOT, _ROOT_TYPE)
             case tree.ExternalConstant(name="resource") if self._is_about_a_resource():
                 return self._context
             case tree.Member():
@@ -144,20 +150,31 @@ class _Glance:
     def _member(self, node: tree.Member) -> Items:
         if node.source is None and node.name in self._elements.types and node.name[0].isupper():
             return self._focus if self._focus.type == node.name else UNKNOWN
+        if isinstance(node.source, tree.Function) and node.source.name == "descendants":
+            return self._anywhere(self.items(node.source.source), node.name)
         source = self.items(node.source)
         type_, element = source.type, None
         if type_ in self._elements.types and type_ not in self._elements.primitives:
             element = self._elements.child(type_, node.name)
+        if element is None and type_ == "Resource":
+            element = self._elements.child("DomainResource", node.name)
         if element is None or source.sure is None or source.maybe is None:
             return Items(absent=source.absent)
         return self._step(source, element.keys, many=element.many)
+
+    def _anywhere(self, source: Items, name: str) -> Items:
+        """`descendants().name`, where the name is that of texts."""
+        if source.sure != "":
+            return Items(absent=source.absent)
+        item = self._name()
+        loop = f"for {item} in texts_below({source.item}, {name!r})"
+        return Items(absent=source.absent, sure=loop, item=item, types={name: "string"})
 
     def _step(self, source: Items, keys: Mapping[str, str], *, many: bool) -> Items:
         above, item = source.item, self._name()
         kinds = self._elements.primitives
         beside = [f"_{key}" for key, kind in keys.items() if kind in kinds]
-        present = any_of(*(f"{key!r} in {above}" for key in keys))
-        missing = all_of(*(f"{key!r} not in {above}" for key in (*keys, *beside)))
+        present, missing = self._any_in(above, [*keys]), self._none_in(above, [*keys, *beside])
         found = Items(
             present,
             missing,
@@ -172,19 +189,32 @@ class _Glance:
             return found
         return replace(
             found,
-            present=f"any({present} {source.sure})",
-            absent=f"all({missing} {source.maybe})",
+            present=all_of(source.present, f"any({present} {source.sure})"),
+            absent=any_of(source.absent, f"all({missing} {source.maybe})"),
             sure=f"{source.sure} {found.sure}",
             maybe=f"{source.maybe} {found.maybe}",
         )
+
+    def _any_in(self, above: str, keys: list[str]) -> str:
+        if len(keys) > _FEW:
+            return f"not {self._none_in(above, keys)}"
+        return any_of(*(f"{key!r} in {above}" for key in keys))
+
+    def _none_in(self, above: str, keys: list[str]) -> str:
+        if len(keys) <= _FEW:
+            return all_of(*(f"{key!r} not in {above}" for key in keys))
+        name = f"none_{len(self._names)}"
+        self._names[name] = frozenset(keys).isdisjoint
+        return f"{name}({above})"
 
     def _where(self, node: tree.Function) -> Items:
         source = self.items(node.source)
         if not source.sure or not source.maybe or source.type is None:
             return self._of_focus(node) if source is self._focus else Items(absent=source.absent)
         meets = self._within(_focus(source.item, source.type), node.arguments[0])
-        sure, maybe = f"{source.sure} if {meets.yes}", f"{source.maybe} if not {meets.never}"
-        present, absent = f"any(True {sure})", f"not any(True {maybe})"
+        sure, maybe = f"{source.sure} if {meets.yes}", f"{source.maybe} if not ({meets.never})"
+        present = all_of(source.present, f"any(True {sure})")
+        absent = any_of(source.absent, f"not any(True {maybe})")
         return replace(
             source, present=present, absent=absent, sure=sure, maybe=maybe, holder=""
         )
@@ -205,8 +235,8 @@ class _Glance:
             return Items(absent=source.absent)
         return replace(
             found,
-            present=f"any({found.present} {source.sure})",
-            absent=f"all({found.absent} {source.maybe})",
+            present=all_of(source.present, f"any({found.present} {source.sure})"),
+            absent=any_of(source.absent, f"all({found.absent} {source.maybe})"),
             sure=f"{source.sure} {found.sure}",
             maybe=f"{source.maybe} {found.maybe}",
             single=source.single and found.single,
@@ -232,7 +262,7 @@ class _Glance:
         ours = [key for key, kind in types.items() if is_a(kind, node.type.name)]
         others = [key for key in types if key not in ours]
         yes = any_of(*(f"{key!r} in {holder}" for key in ours))
-        never = all_of(*(f"{key!r} not in {holder} and '_{key}' not in {holder}" for key in ours))
+        never = all_of(*(f"({key!r} not in {holder} and '_{key}' not in {holder})" for key in ours))
         return Truth(yes, any_of(*(f"{key!r} in {holder}" for key in others)), never)
 
     def _exists(self, node: tree.Function) -> Truth:
@@ -252,7 +282,7 @@ class _Glance:
             return Truth(source.absent)
         meets = self._within(_focus(source.item, source.type), node.arguments[0])
         no = f"any({any_of(meets.no, meets.never)} {source.sure})"
-        return certain(f"all({meets.yes} {source.maybe})", no)
+        return certain(any_of(source.absent, f"all({meets.yes} {source.maybe})"), no)
 
     def _is_distinct(self, node: tree.Function) -> Truth:
         found = self.items(node.source)
@@ -281,10 +311,10 @@ class _Glance:
 
     def _of_text(self, node: tree.Function) -> Truth:
         """`startsWith()`, `contains()`, `matches()` of one text."""
-        found, wanted = self.items(node.source), _literal(node.arguments[0])
-        if not found.single or found.type not in _TEXTS or type(wanted) is not str:
+        wanted = _literal(node.arguments[0])
+        if node.source is None or type(wanted) is not str:
             return Truth()
-        there, value = _value(found)
+        there, value = self._one_text(node.source)
         match node.name:
             case "startsWith":
                 test = f"{value}.startswith({wanted!r})"
@@ -318,12 +348,36 @@ class _Glance:
         return Truth() if wanted is None else _equals(self.items(left), value=wanted)
 
     def _membership(self, node: tree.Binary) -> Truth:
-        found, wanted = self.items(node.left), _literals(node.right)
-        if wanted is None or not found.single or found.type not in _TEXTS:
-            return Truth()
-        there, value = _value(found)
+        there, value = self._one_text(node.left)
+        wanted = _literals(node.right)
+        if wanted is None:
+            among = [f"any({value} == {each.item} {each.sure})" for each in self._parts(node.right)]
+            return Truth(all_of(there, any_of(*among)))
         yes = all_of(there, f"{value} in {wanted!r}")
-        return Truth(yes, all_of(there, f"{value} not in {wanted!r}"), f"not ({yes})")
+        never = NEVER if there == NEVER else f"not ({yes})"
+        return Truth(yes, all_of(there, f"{value} not in {wanted!r}"), never)
+
+    def _parts(self, node: tree.Node) -> Iterator[Items]:
+        """The collections that a union is of, as far as there are texts to look for in them."""
+        if isinstance(node, tree.Binary) and node.operator == "|":
+            yield from self._parts(node.left)
+            yield from self._parts(node.right)
+            return
+        found = self.items(node)
+        if found.sure and found.type in _TEXTS:
+            yield found
+
+    def _one_text(self, node: tree.Node) -> tuple[str, str]:
+        """When there surely is one text, and it."""
+        match node:
+            case tree.Binary(operator="+", left=tree.StringLiteral(value=before)):
+                there, value = self._one_text(node.right)
+                return there, f"{before!r} + {value}"
+            case tree.Function(name="substring", arguments=(tree.IntegerLiteral(value=start),)):
+                there, value = self._one_text(node.source or tree.This(None))
+                return all_of(there, f"len({value}) > {start}"), f"{value}[{start}:]"
+        found = self.items(node)
+        return _value(found) if found.single and found.type in _TEXTS else (NEVER, "")
 
     def _comparison(self, node: tree.Binary) -> Truth:
         one, other = self._number(node.left), self._number(node.right)
@@ -457,11 +511,11 @@ def _equals(found: Items, *, value: str | int | bool) -> Truth:
     same, other = ("is", "is not") if type(value) is bool else ("==", "!=")
     if found.single and found.key is not None:
         given = f"{found.holder}.get({found.key!r})"
-        no = f"{found.present} and {given} {other} {value!r}"
+        no = all_of(found.present, f"{given} {other} {value!r}")
         return Truth(f"{given} {same} {value!r}", no, f"{given} {other} {value!r}")
     item = found.item
     if found.sure == "":
-        no = f"{item} is not None and {item} {other} {value!r}"
+        no = f"({item} is not None and {item} {other} {value!r})"
         return Truth(f"{item} {same} {value!r}", no, f"{item} {other} {value!r}")
     if found.sure is None or found.maybe is None:
         return Truth(never=found.absent)
@@ -506,6 +560,20 @@ def _are_distinct(values: list[Any]) -> bool:
     return all(type(each) is str for each in values) and len(set(values)) == len(values)
 
 
+def _texts_below(value: Any, key: str) -> Iterator[str]:
+    """The texts that have a name anywhere within an object."""
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if type(value) is list:
+            waiting += value
+        elif type(value) is dict:
+            found = value.get(key)
+            if type(found) is str:
+                yield found
+            waiting += [each for each in value.values() if type(each) in {dict, list}]
+
+
 def _is_in_order(start: Any, end: Any) -> bool:
     """Whether one date surely is not after another: in the same form and zone."""
     return (
@@ -527,12 +595,15 @@ def _is_not_more(low: Any, high: Any) -> bool:
     )
 
 
+_FEW: Final = 3
+"""Members that are looked for one by one."""
 _DATE_LENGTH: Final = len("2024-02-29")
 FUNCTIONS: Final[Mapping[str, Any]] = {
     "any": any,
     "all": all,
     "len": len,
     "are_distinct": _are_distinct,
+    "texts_below": _texts_below,
     "is_narrative": is_narrative,
     "is_in_order": _is_in_order,
     "is_not_more": _is_not_more,

@@ -59,7 +59,7 @@ CORRECTIONS: Final[Mapping[str, Correction]] = {
     ),
     "reference.startsWith('#').not() or (reference.substring(1).trace('url') in "
     "%rootResource.contained.id.trace('ids'))": Correction(
-        "reference.exists() implies (reference = '#' or reference.startsWith('#').not() or "
+        "reference.exists() implies (reference.startsWith('#').not() or reference = '#' or "
         "(reference.substring(1) in %rootResource.contained.id))",
         "a reference may have an identifier only, and # alone is the resource that contains",
     ),

@@ -53,7 +53,7 @@ class Rule:
     def issue(self, place: Place, environment: Environment) -> Issue | None:
         """What is wrong at a place, by this constraint."""
         value, acquits = place.element.value, self.acquits
-        if acquits is not None and value is not None and acquits(value):
+        if acquits is not None and value is not None and acquits(value, place.outermost.value):
             return None
         return self.evaluated(place, environment)
 

@@ -6,11 +6,11 @@ It goes by what is present. Each type becomes one Python function, with its test
 small types below it written into it; it is made when the type is first met, so that types that
 never come cost nothing. The resource must have the structure of its type.
 
-    def t7(o):                          a CodeableConcept
+    def t7(o, r):                       a CodeableConcept, in an outermost resource
         if 'coding' in o:
             for v in o['coding']:
-                if not (d8(v) or r8(v)): return False       a Coding with an extension, say
-        if not (d7(o) or r7(o)): return False
+                if not (d8(v) or r8(v, r)): return False        a Coding with an extension, say
+        if not (d7(o) or r7(o, r)): return False
         return True
 """
 
@@ -18,13 +18,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Protocol
 
 from fhir_server.definitions.elements import Element, ElementTable
-from fhir_server.fhirpath.acquitting import FOCUS
+from fhir_server.fhirpath.acquitting import FOCUS, ROOT
 from fhir_server.fhirpath.certain import all_of
 
-Walked = Callable[[Any], bool]
-"""Whether a value surely is right; when not, nothing is said."""
+Walked = Callable[[Any, Any], bool]
+"""Whether a value, in an outermost resource, surely is right; when not, nothing is said."""
 
 _RESOURCE: Final = "Resource"
+_CONTAINED: Final = "contained"
 _RARE: Final = frozenset({"extension", "modifierExtension"})
 _FEW: Final = 3
 """Members of a type that are looked for one by one; of more, those present are gone through."""
@@ -54,14 +55,14 @@ class Walk:
 
     def resource(self, resource: dict[str, Any]) -> bool:
         """Whether all tests of a resource, and of what is in it, are passed."""
+        return self._contained(resource, resource)
+
+    def _contained(self, resource: dict[str, Any], outermost: dict[str, Any]) -> bool:
         type_ = resource["resourceType"]
         walked = self._by_type.get(type_)
         if walked is None:
             walked = self._by_type[type_] = self._made(type_, "t")
-        return walked(resource)
-
-    def _resources(self, resources: Iterable[dict[str, Any]]) -> bool:
-        return all(map(self.resource, resources))
+        return walked(resource, outermost)
 
     def _made(self, type_: str, kind: str) -> Walked:
         """The function of a type: `t` for one value, `e` for each of an array."""
@@ -78,9 +79,9 @@ class Walk:
             self._names[f"r{number}"] = _through(steps)
             self._names[f"d{number}"] = frozenset(self._rare(type_)).isdisjoint
             body = list(self._body(type_, number))
-            single = [f"def t{number}({FOCUS}):", *_indented(body), " return True"]
+            single = [f"def t{number}({FOCUS}, {ROOT}):", *_indented(body), " return True"]
             every = [f" for {FOCUS} in all_:", *_indented(_indented(body)), " return True"]
-            self._run([*single, f"def e{number}(all_):", *every])
+            self._run([*single, f"def e{number}(all_, {ROOT}):", *every])
         return number
 
     def _run(self, lines: list[str]) -> None:
@@ -95,23 +96,25 @@ class Walk:
         if len(usual) > _FEW:
             yield f"for k in {FOCUS}:"
             yield f" s = s{number}[k]"
-            yield f" if s is not None and not s({FOCUS}[k]): return False"
+            yield f" if s is not None and not s({FOCUS}[k], {ROOT}): return False"
             return
         for key, element in usual.items():
             yield f"if {key!r} in {FOCUS}:"
             yield from _indented(self._usual_member(type_, key, element))
-        yield f"if not (d{number}({FOCUS}) or r{number}({FOCUS})): return False"
+        yield f"if not (d{number}({FOCUS}) or r{number}({FOCUS}, {ROOT})): return False"
 
     def _usual_member(self, type_: str, key: str, element: Element) -> list[str]:
         kind, value = element.keys[key], f"{FOCUS}[{key!r}]"
         tests = self._tests_of(type_, element, kind)
-        if tests or kind not in self._table.types or not self._is_plain(kind):
-            return [f"if not s{self._numbers[type_]}[{key!r}]({value}): return False"]
+        if tests or kind == _RESOURCE or kind in self._table.primitives:
+            return [f"if not s{self._numbers[type_]}[{key!r}]({value}, {ROOT}): return False"]
         number = self._number(kind)
+        if not self._is_plain(kind):
+            return [f"if not {'e' if element.many else 't'}{number}({value}, {ROOT}): return False"]
         if element.many:
-            loop = [f"for v in {value}:", f" if not (d{number}(v) or r{number}(v)): return False"]
+            loop = [f"for v in {value}:", f" if not (d{number}(v) or r{number}(v, {ROOT})): return False"]
             return loop
-        return [f"v = {value}", f"if not (d{number}(v) or r{number}(v)): return False"]
+        return [f"v = {value}", f"if not (d{number}(v) or r{number}(v, {ROOT})): return False"]
 
     def _is_plain(self, type_: str) -> bool:
         """Whether there is nothing to look at in a type but what is rare."""
@@ -158,25 +161,30 @@ class Walk:
         kind = element.keys[key]
         below: Walked | None = None
         if kind == _RESOURCE:
-            below = self._resources if element.many else self.resource
+            below = self._nested(contained=key == _CONTAINED, many=element.many)
         elif kind not in self._table.primitives:
             below = self._made(kind, "e" if element.many else "t")
         tests = self._tests_of(type_, element, kind)
         return self._tested(tests, below, many=element.many) if tests else below
 
+    def _nested(self, *, contained: bool, many: bool) -> Walked:
+        """Resources: contained ones have the one around them, others stand for themselves."""
+        each: Walked = self._contained if contained else lambda value, _: self.resource(value)
+        return each if not many else lambda values, root: all(each(one, root) for one in values)
+
     def _tested(self, tests: str, below: Walked | None, *, many: bool) -> Walked:
         name = f"x{len(self._names)}"
-        self._run([f"def {name}({FOCUS}):", f" return {tests}"])
+        self._run([f"def {name}({FOCUS}, {ROOT}):", f" return {tests}"])
         test: Walked = self._names[name]
-        each: Walked = (lambda values: all(map(test, values))) if many else test
-        return each if below is None else lambda value: each(value) and below(value)
+        each: Walked = (lambda all_, root: all(test(o, root) for o in all_)) if many else test
+        return each if below is None else lambda o, root: each(o, root) and below(o, root)
 
     def _beside(self, *, many: bool) -> Walked:
         """For what stands beside primitives, of which some have nothing."""
         walked = self._made("Element", "t")
         if not many:
             return walked
-        return lambda values: all(value is None or walked(value) for value in values)
+        return lambda values, root: all(each is None or walked(each, root) for each in values)
 
 
 class _Steps(dict[str, Walked | None]):
@@ -195,10 +203,10 @@ class _Steps(dict[str, Walked | None]):
 def _through(steps: _Steps) -> Walked:
     """Goes through what is present."""
 
-    def run(value: Any) -> bool:
+    def run(value: Any, root: Any) -> bool:
         for key in value:
             step = steps[key]
-            if step is not None and not step(value[key]):
+            if step is not None and not step(value[key], root):
                 return False
         return True
 
