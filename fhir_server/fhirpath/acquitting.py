@@ -561,17 +561,16 @@ def _are_distinct(values: list[Any]) -> bool:
 
 
 def _texts_below(value: Any, key: str) -> Iterator[str]:
-    """The texts that have a name anywhere within an object."""
+    """The texts that have a name anywhere within an object, those that are not deep first."""
     waiting = [value]
-    while waiting:
-        value = waiting.pop()
-        if type(value) is list:
-            waiting += value
-        elif type(value) is dict:
-            found = value.get(key)
+    for each in waiting:
+        if type(each) is list:
+            waiting += each
+        elif type(each) is dict:
+            found = each.get(key)
             if type(found) is str:
                 yield found
-            waiting += [each for each in value.values() if type(each) in {dict, list}]
+            waiting += [part for part in each.values() if type(part) in _WITH_PARTS]
 
 
 def _is_in_order(start: Any, end: Any) -> bool:
@@ -597,6 +596,7 @@ def _is_not_more(low: Any, high: Any) -> bool:
 
 _FEW: Final = 3
 """Members that are looked for one by one."""
+_WITH_PARTS: Final = frozenset({dict, list})
 _DATE_LENGTH: Final = len("2024-02-29")
 FUNCTIONS: Final[Mapping[str, Any]] = {
     "any": any,

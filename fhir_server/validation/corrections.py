@@ -20,6 +20,11 @@ _UNTOLD: Final = (
     "two values of different precision or unit have no order; what cannot be told is not refused"
 )
 
+_ELEMENT_NAME: Final = r"""[^\\s\\.,:;\\\'"\\/|?!@#$%&*()\\[\\]{}]{1,64}"""
+_ELEMENT_PATH: Final = rf"{_ELEMENT_NAME}(\\.{_ELEMENT_NAME}(\\[x\\])?(\\:[^\\s\\.]+)?)*"
+_SIMPLE_PATH: Final = r"[A-Za-z][A-Za-z0-9]*(\\.[a-z][A-Za-z0-9]*(\\[x])?)*"
+_WHOLE: Final = "matches() looks for a part, and the whole path is meant"
+
 CORRECTIONS: Final[Mapping[str, Correction]] = {
     "name.matches('[A-Z]([A-Za-z0-9_]){0,254}')": Correction(
         "name.exists() implies name.matches('^[A-Z]([A-Za-z0-9_]){0,254}$')",
@@ -30,6 +35,8 @@ CORRECTIONS: Final[Mapping[str, Correction]] = {
         "cancelationReason.exists() implies (status = 'noshow' or status = 'cancelled')",
         "the code is noshow",
     ),
+    f"path.matches('{_ELEMENT_PATH}')": Correction(f"path.matches('^{_ELEMENT_PATH}$')", _WHOLE),
+    f"path.matches('{_SIMPLE_PATH}')": Correction(f"path.matches('^{_SIMPLE_PATH}$')", _WHOLE),
     "fullUrl.contains('/_history/').not()": Correction(
         "fullUrl.exists() implies fullUrl.contains('/_history/').not()",
         "a fullUrl that is absent is no version specific reference",
