@@ -24,7 +24,7 @@ FLOORS = (
     ("config",),
     ("api",),
     ("interactions",),
-    ("search",),
+    ("search", "validation"),
     ("terminology",),
     ("fhirpath",),
     ("definitions",),

@@ -48,9 +48,7 @@ FOCUS: Final = "o"
 ROOT: Final = "r"
 _ROOT_TYPE: Final = "DomainResource"
 """What is asked of the outermost resource is what is contained in it."""
-_TEXTS: Final = frozenset(
-    "code string id uri url canonical oid uuid markdown base64Binary".split()
-)
+_TEXTS: Final = frozenset("code string id uri url canonical oid uuid markdown base64Binary".split())
 _NUMBERS: Final = frozenset({"integer", "positiveInt", "unsignedInt", "decimal"})
 _DATES: Final = frozenset({"date", "dateTime", "instant"})
 _LOGIC: Final = {"and": both, "or": either, "implies": implies, "xor": differ}
@@ -62,9 +60,7 @@ _KEEPS_EMPTY: Final = frozenset(
 """Functions that find nothing in nothing."""
 
 
-def acquittal(
-    text: str, type_: str, elements: ElementTable, names: dict[str, Any]
-) -> str | None:
+def acquittal(text: str, type_: str, elements: ElementTable, names: dict[str, Any]) -> str | None:
     """The Python that tells that an expression surely holds for `o`, a JSON value of a type.
 
     `r` is the outermost resource around it. None if that cannot be told. What it calls is put into `names`. It is made of names of
@@ -215,9 +211,7 @@ class _Glance:
         sure, maybe = f"{source.sure} if {meets.yes}", f"{source.maybe} if not ({meets.never})"
         present = all_of(source.present, f"any(True {sure})")
         absent = any_of(source.absent, f"not any(True {maybe})")
-        return replace(
-            source, present=present, absent=absent, sure=sure, maybe=maybe, holder=""
-        )
+        return replace(source, present=present, absent=absent, sure=sure, maybe=maybe, holder="")
 
     def _of_focus(self, node: tree.Function) -> Items:
         """`where()` of the one item it is asked of."""
@@ -483,8 +477,10 @@ def _loop(
     if many:
         (key,) = keys
         only = f"{above}.get({key!r})"
-        return f"for {item} in {only} or {above}.get('_{key}', ())" if beside else (
-            f"for {item} in {only} or ()"
+        return (
+            f"for {item} in {only} or {above}.get('_{key}', ())"
+            if beside
+            else (f"for {item} in {only} or ()")
         )
     options = [
         f"({above}.get({key!r}),) if {key!r} in {above}"

@@ -60,7 +60,9 @@ class Items:
     @property
     def key(self) -> str | None:
         """The one member of the holder that has them."""
-        return next(iter(self.types)) if self.holder and self.types and len(self.types) == 1 else None
+        return (
+            next(iter(self.types)) if self.holder and self.types and len(self.types) == 1 else None
+        )
 
 
 UNKNOWN: Final = Items()

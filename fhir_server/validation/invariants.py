@@ -111,9 +111,7 @@ class Invariants:
     ) -> Iterator[str]:
         return _texts(self.of_element(within, element, type_), names)
 
-    def issues(
-        self, place: Place, environment: Environment, *, warnings: bool
-    ) -> Iterator[Issue]:
+    def issues(self, place: Place, environment: Environment, *, warnings: bool) -> Iterator[Issue]:
         """What is wrong at a place, itself alone."""
         for rule in self.at(place):
             if warnings or rule.constraint.severity == _ERROR:

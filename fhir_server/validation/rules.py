@@ -50,8 +50,7 @@ class Rules:
         for place in self._places.of(resource):
             found += self._invariants.issues(place, lent, warnings=warnings)
             found += [
-                each
-                async for each in self._bindings.issues(place, library, warnings=warnings)
+                each async for each in self._bindings.issues(place, library, warnings=warnings)
             ]
         return found
 

@@ -112,7 +112,10 @@ class Walk:
         if not self._is_plain(kind):
             return [f"if not {'e' if element.many else 't'}{number}({value}, {ROOT}): return False"]
         if element.many:
-            loop = [f"for v in {value}:", f" if not (d{number}(v) or r{number}(v, {ROOT})): return False"]
+            loop = [
+                f"for v in {value}:",
+                f" if not (d{number}(v) or r{number}(v, {ROOT})): return False",
+            ]
             return loop
         return [f"v = {value}", f"if not (d{number}(v) or r{number}(v, {ROOT})): return False"]
 
@@ -148,9 +151,7 @@ class Walk:
         return all_of(*texts) if texts else ""
 
     def _tests_of(self, within: str, element: Element, kind: str) -> str:
-        return self._texts(
-            lambda each: each.texts_of_element(within, element, kind, self._names)
-        )
+        return self._texts(lambda each: each.texts_of_element(within, element, kind, self._names))
 
     def _step(self, type_: str, key: str) -> Walked | None:
         """What to do with a member; None where nothing is to be done."""

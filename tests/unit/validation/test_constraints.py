@@ -25,8 +25,7 @@ _FILE = Path(__file__).parents[2] / "cases" / "validation" / "constraints.json"
 CASES: list[dict[str, Any]] = json.loads(_FILE.read_text("utf-8"), parse_float=Decimal)
 BREAKABLE = [each for each in CASES if "unbreakable" not in each]
 NOT_TOLD = set(
-    "bdl-11 bdl-12 cid-0 cnt-3 csd-1 ctm-1 ig-1 ig-2 md-1 obs-7 per-1 que-2 ras-2 tst-7 tst-8 tst-9"
-    .split()
+    "bdl-11 bdl-12 cid-0 cnt-3 csd-1 ctm-1 ig-1 ig-2 md-1 obs-7 per-1 que-2 ras-2 tst-7 tst-8 tst-9".split()
 )
 """What these ask, or what the case fulfils them with, is only known after evaluating."""
 
@@ -48,7 +47,9 @@ def _place(case: dict[str, Any], value: Any) -> Place:
         found = Element(value, case["type"])
         return Place(found, "here", found, found)
     resource = root(around | {case["path"]: value})
-    return Place(Element(value, case["type"], None, resource, case["path"]), "here", resource, resource)
+    return Place(
+        Element(value, case["type"], None, resource, case["path"]), "here", resource, resource
+    )
 
 
 def test_there_is_a_case_for_every_constraint() -> None:
@@ -59,7 +60,13 @@ def test_there_is_a_case_for_every_constraint() -> None:
 
 def test_what_is_loaded_is_what_was_published_but_for_the_two_of_structure() -> None:
     theirs = {
-        (place.removesuffix("[x]"), each["key"], each["expression"], each["severity"], each["human"])
+        (
+            place.removesuffix("[x]"),
+            each["key"],
+            each["expression"],
+            each["severity"],
+            each["human"],
+        )
         for place, constraints in published().items()
         for each in constraints
     }
