@@ -39,10 +39,11 @@ class Constraints(msgspec.Struct, frozen=True, array_like=True):
 
 
 def load_constraints(folder: Path = R4) -> Mapping[str, tuple[Constraint, ...]]:
-    """All constraints by where they hold: a type (`Patient.contact`), an element
-    (`Organization.telecom`) or the canonical of a profile.
+    """All constraints by where they hold.
 
-    Raises FileNotFoundError; msgspec.ValidationError when it was packed by another version.
+    That is a type (`Patient.contact`), an element (`Organization.telecom`) or the canonical of a
+    profile. Raises FileNotFoundError, or msgspec.ValidationError when it was packed by another
+    version.
     """
     packed = zstandard.ZstdDecompressor().decompress((folder / CONSTRAINTS).read_bytes())
     read = msgspec.msgpack.decode(packed, type=Constraints)

@@ -19,7 +19,10 @@ _ELEMENT_NAMES: Final = (
     " span strike strong sub sup table tbody td tfoot th thead tr tt u ul var"
 )
 _ELEMENTS: Final = {f"{NAMESPACE} {name}": name for name in _ELEMENT_NAMES.split()}
-"""By the name the parser gives them. HTML 4.0, chapters 7 to 11 (without section 4 of chapter 9) and 15, with links and images."""
+"""By the name the parser gives them.
+
+HTML 4.0, chapters 7 to 11 (without section 4 of chapter 9) and 15, with links and images.
+"""
 _ATTRIBUTE_NAMES: Final = (
     "abbr accesskey align alt axis bgcolor border cellpadding cellspacing char charoff charset cite"
     " class colspan compact coords dir frame headers height href hreflang hspace id lang longdesc"

@@ -11,18 +11,13 @@ What it looks at must have the structure of its type.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from decimal import Decimal
-from itertools import count
 from typing import Any, ClassVar, Final
 
-from fhir_server.definitions.elements import Element, ElementTable
-from fhir_server.fhir.xhtml import is_narrative
+from fhir_server.definitions.elements import ElementTable
 from fhir_server.fhirpath import tree
 from fhir_server.fhirpath.certain import (
     ALWAYS,
     NEVER,
-    UNKNOWN,
     Items,
     Number,
     Truth,
@@ -35,7 +30,8 @@ from fhir_server.fhirpath.certain import (
     implies,
     negated,
 )
-from fhir_server.fhirpath.errors import FhirPathError, Unfit
+from fhir_server.fhirpath.certain_calls import FUNCTIONS
+from fhir_server.fhirpath.certain_paths import FOCUS, ROOT, TEXTS, Paths, focus
 from fhir_server.fhirpath.parser import parse
 from fhir_server.fhirpath.regular_expressions import matcher
 from fhir_server.fhirpath.singletons import QUANTITIES
@@ -44,27 +40,18 @@ from fhir_server.fhirpath.variables import variable
 Acquittal = Callable[[Any, Any], bool]
 """Of a JSON value and the outermost resource around it."""
 
-FOCUS: Final = "o"
-ROOT: Final = "r"
-_ROOT_TYPE: Final = "DomainResource"
-"""What is asked of the outermost resource is what is contained in it."""
-_TEXTS: Final = frozenset("code string id uri url canonical oid uuid markdown base64Binary".split())
 _NUMBERS: Final = frozenset({"integer", "positiveInt", "unsignedInt", "decimal"})
 _DATES: Final = frozenset({"date", "dateTime", "instant"})
 _LOGIC: Final = {"and": both, "or": either, "implies": implies, "xor": differ}
 _COMPARISONS: Final = frozenset({"<", "<=", ">", ">="})
-_KEEPS_EMPTY: Final = frozenset(
-    "where select first last tail skip take single trace as ofType resolve descendants children "
-    "extension repeat distinct".split()
-)
-"""Functions that find nothing in nothing."""
 
 
 def acquittal(text: str, type_: str, elements: ElementTable, names: dict[str, Any]) -> str | None:
     """The Python that tells that an expression surely holds for `o`, a JSON value of a type.
 
-    `r` is the outermost resource around it. None if that cannot be told. What it calls is put into `names`. It is made of names of
-    elements and of literals' representations only, whatever the expression is.
+    `r` is the outermost resource around it. None if that cannot be told. What it calls is put
+    into `names`. It is made of names of elements and of literals' representations only, whatever
+    the expression is.
     """
     glance = _Glance(type_, elements, names)
     yes = glance.truth(parse(text)).yes
@@ -74,19 +61,13 @@ def acquittal(text: str, type_: str, elements: ElementTable, names: dict[str, An
 
 def tell(text: str, names: Mapping[str, Any]) -> Acquittal:
     """The function of `o` and `r` that a Python expression is which `acquittal` made."""
-    told: Acquittal = eval(f"lambda {FOCUS}, {ROOT}: {text}", {"__builtins__": {}, **names})  # noqa: S307 - see there
+    made = f"lambda {FOCUS}, {ROOT}: {text}"
+    told: Acquittal = eval(made, {"__builtins__": {}, **names})  # noqa: S307 - see `acquittal`
     return told
 
 
-class _Glance:
+class _Glance(Paths):
     """One expression on its way into Python."""
-
-    def __init__(self, type_: str, elements: ElementTable, names: dict[str, Any]) -> None:
-        self._names = names
-        self._elements = elements
-        self._numbers = count(1)
-        self._context = _focus(FOCUS, type_)
-        self._focus = self._context
 
     def truth(self, node: tree.Node) -> Truth:
         """What is certain of a node as a Boolean."""
@@ -105,146 +86,6 @@ class _Glance:
                 found = self.items(node)
                 return _equals(found, value=True) if found.type == "boolean" else Truth()
         return Truth()
-
-    def items(self, node: tree.Node | None) -> Items:
-        """What is certain of a node as a collection."""
-        match node:
-            case None | tree.This():
-                return self._focus
-            case tree.ExternalConstant(name="context"):
-                return self._context
-            case tree.ExternalConstant(name="rootResource"):
-                return _focus(ROOT, _ROOT_TYPE)
-            case tree.ExternalConstant(name="resource") if self._is_about_a_resource():
-                return self._context
-            case tree.Member():
-                return self._member(node)
-            case tree.Binary(operator="|"):
-                one, other = self.items(node.left), self.items(node.right)
-                return Items(any_of(one.present, other.present), all_of(one.absent, other.absent))
-            case tree.TypeOperation(operator="as"):
-                return self._as(self.items(node.operand), node.type.name)
-            case tree.Function(name=name) if name in self._collections:
-                return self._collections[name](self, node)
-            case tree.Function(name=name) if name in _KEEPS_EMPTY:
-                return Items(absent=self.items(node.source).absent)
-        return UNKNOWN
-
-    def _is_about_a_resource(self) -> bool:
-        known = self._elements.types.get(self._context.type or "")
-        return known is not None and known.kind == "resource"
-
-    def _within(self, focus: Items, node: tree.Node) -> Truth:
-        """A criterion, for one item of a collection."""
-        outer, self._focus = self._focus, focus
-        found = self.truth(node)
-        self._focus = outer
-        return found
-
-    # Collections
-
-    def _member(self, node: tree.Member) -> Items:
-        if node.source is None and node.name in self._elements.types and node.name[0].isupper():
-            return self._focus if self._focus.type == node.name else UNKNOWN
-        if isinstance(node.source, tree.Function) and node.source.name == "descendants":
-            return self._anywhere(self.items(node.source.source), node.name)
-        source = self.items(node.source)
-        type_, element = source.type, None
-        if type_ in self._elements.types and type_ not in self._elements.primitives:
-            element = self._elements.child(type_, node.name)
-        if element is None and type_ == "Resource":
-            element = self._elements.child("DomainResource", node.name)
-        if element is None or source.sure is None or source.maybe is None:
-            return Items(absent=source.absent)
-        return self._step(source, element.keys, many=element.many)
-
-    def _anywhere(self, source: Items, name: str) -> Items:
-        """`descendants().name`, where the name is that of texts."""
-        if source.sure != "":
-            return Items(absent=source.absent)
-        item = self._name()
-        loop = f"for {item} in texts_below({source.item}, {name!r})"
-        return Items(absent=source.absent, sure=loop, item=item, types={name: "string"})
-
-    def _step(self, source: Items, keys: Mapping[str, str], *, many: bool) -> Items:
-        above, item = source.item, self._name()
-        kinds = self._elements.primitives
-        beside = [f"_{key}" for key, kind in keys.items() if kind in kinds]
-        present, missing = self._any_in(above, [*keys]), self._none_in(above, [*keys, *beside])
-        found = Items(
-            present,
-            missing,
-            _loop(item, above, keys, frozenset(), many=many),
-            _loop(item, above, keys, frozenset(beside), many=many),
-            item,
-            keys,
-            single=source.single and not many,
-            holder="" if source.sure else above,
-        )
-        if not source.sure:
-            return found
-        return replace(
-            found,
-            present=all_of(source.present, f"any({present} {source.sure})"),
-            absent=any_of(source.absent, f"all({missing} {source.maybe})"),
-            sure=f"{source.sure} {found.sure}",
-            maybe=f"{source.maybe} {found.maybe}",
-        )
-
-    def _any_in(self, above: str, keys: list[str]) -> str:
-        if len(keys) > _FEW:
-            return f"not {self._none_in(above, keys)}"
-        return any_of(*(f"{key!r} in {above}" for key in keys))
-
-    def _none_in(self, above: str, keys: list[str]) -> str:
-        if len(keys) <= _FEW:
-            return all_of(*(f"{key!r} not in {above}" for key in keys))
-        name = f"none_{len(self._names)}"
-        self._names[name] = frozenset(keys).isdisjoint
-        return f"{name}({above})"
-
-    def _where(self, node: tree.Function) -> Items:
-        source = self.items(node.source)
-        if not source.sure or not source.maybe or source.type is None:
-            return self._of_focus(node) if source is self._focus else Items(absent=source.absent)
-        meets = self._within(_focus(source.item, source.type), node.arguments[0])
-        sure, maybe = f"{source.sure} if {meets.yes}", f"{source.maybe} if not ({meets.never})"
-        present = all_of(source.present, f"any(True {sure})")
-        absent = any_of(source.absent, f"not any(True {maybe})")
-        return replace(source, present=present, absent=absent, sure=sure, maybe=maybe, holder="")
-
-    def _of_focus(self, node: tree.Function) -> Items:
-        """`where()` of the one item it is asked of."""
-        meets = self.truth(node.arguments[0])
-        return Items(meets.yes, meets.never)
-
-    def _select(self, node: tree.Function) -> Items:
-        source = self.items(node.source)
-        if not source.sure or not source.maybe or source.type is None:
-            return Items(absent=source.absent)
-        outer, self._focus = self._focus, _focus(source.item, source.type)
-        found = self.items(node.arguments[0])
-        self._focus = outer
-        if not found.sure or not found.maybe:
-            return Items(absent=source.absent)
-        return replace(
-            found,
-            present=all_of(source.present, f"any({found.present} {source.sure})"),
-            absent=any_of(source.absent, f"all({found.absent} {source.maybe})"),
-            sure=f"{source.sure} {found.sure}",
-            maybe=f"{source.maybe} {found.maybe}",
-            single=source.single and found.single,
-            holder="",
-        )
-
-    def _trace(self, node: tree.Function) -> Items:
-        return self.items(node.source)
-
-    def _as(self, source: Items, name: str) -> Items:
-        keys = {key: kind for key, kind in (source.types or {}).items() if kind == name}
-        if not source.holder or not keys:
-            return Items(absent=source.absent)
-        return self._step(_focus(source.holder, ""), keys, many=False)
 
     # Truths
 
@@ -274,19 +115,19 @@ class _Glance:
         source = self.items(node.source)
         if not source.sure or not source.maybe or source.type is None:
             return Truth(source.absent)
-        meets = self._within(_focus(source.item, source.type), node.arguments[0])
+        meets = self._within(focus(source.item, source.type), node.arguments[0])
         no = f"any({any_of(meets.no, meets.never)} {source.sure})"
         return certain(any_of(source.absent, f"all({meets.yes} {source.maybe})"), no)
 
     def _is_distinct(self, node: tree.Function) -> Truth:
         found = self.items(node.source)
-        if found.maybe and found.type in _TEXTS:
+        if found.maybe and found.type in TEXTS:
             return Truth(f"are_distinct([{found.item} {found.maybe}])")
         select = node.source
         if isinstance(select, tree.Function) and select.name == "select":
             source = self.items(select.source)
             if source.maybe and source.type is not None:
-                outer, self._focus = self._focus, _focus(source.item, source.type)
+                outer, self._focus = self._focus, focus(source.item, source.type)
                 text = self._text(select.arguments[0])
                 self._focus = outer
                 if text is not None:
@@ -351,28 +192,6 @@ class _Glance:
         never = NEVER if there == NEVER else f"not ({yes})"
         return Truth(yes, all_of(there, f"{value} not in {wanted!r}"), never)
 
-    def _parts(self, node: tree.Node) -> Iterator[Items]:
-        """The collections that a union is of, as far as there are texts to look for in them."""
-        if isinstance(node, tree.Binary) and node.operator == "|":
-            yield from self._parts(node.left)
-            yield from self._parts(node.right)
-            return
-        found = self.items(node)
-        if found.sure and found.type in _TEXTS:
-            yield found
-
-    def _one_text(self, node: tree.Node) -> tuple[str, str]:
-        """When there surely is one text, and it."""
-        match node:
-            case tree.Binary(operator="+", left=tree.StringLiteral(value=before)):
-                there, value = self._one_text(node.right)
-                return there, f"{before!r} + {value}"
-            case tree.Function(name="substring", arguments=(tree.IntegerLiteral(value=start),)):
-                there, value = self._one_text(node.source or tree.This(None))
-                return all_of(there, f"len({value}) > {start}"), f"{value}[{start}:]"
-        found = self.items(node)
-        return _value(found) if found.single and found.type in _TEXTS else (NEVER, "")
-
     def _comparison(self, node: tree.Binary) -> Truth:
         one, other = self._number(node.left), self._number(node.right)
         if one is not None and other is not None:
@@ -388,6 +207,28 @@ class _Glance:
         test = "is_in_order" if kinds <= _DATES else "is_not_more" if kinds <= QUANTITIES else ""
         values = f"{less.holder}[{less.key!r}], {more.holder}[{more.key!r}]"
         return Truth(all_of(less.present, more.present, f"{test}({values})") if test else NEVER)
+
+    def _parts(self, node: tree.Node) -> Iterator[Items]:
+        """The collections that a union is of, as far as there are texts to look for in them."""
+        if isinstance(node, tree.Binary) and node.operator == "|":
+            yield from self._parts(node.left)
+            yield from self._parts(node.right)
+            return
+        found = self.items(node)
+        if found.sure and found.type in TEXTS:
+            yield found
+
+    def _one_text(self, node: tree.Node) -> tuple[str, str]:
+        """When there surely is one text, and it."""
+        match node:
+            case tree.Binary(operator="+", left=tree.StringLiteral(value=before)):
+                there, value = self._one_text(node.right)
+                return there, f"{before!r} + {value}"
+            case tree.Function(name="substring", arguments=(tree.IntegerLiteral(value=start),)):
+                there, value = self._one_text(node.source or tree.This(None))
+                return all_of(there, f"len({value}) > {start}"), f"{value}[{start}:]"
+        found = self.items(node)
+        return _value(found) if found.single and found.type in TEXTS else (NEVER, "")
 
     def _number(self, node: tree.Node) -> Number | None:
         match node:
@@ -422,7 +263,7 @@ class _Glance:
                 return None if one is None or other is None else f"({one} + {other})"
             case tree.Member(source=source):
                 found, above = self.items(node), self._object(source)
-                if above is not None and found.single and found.type in _TEXTS:
+                if above is not None and found.single and found.type in TEXTS:
                     (key,) = found.types or ("",)
                     return f"({above}.get({key!r}) or '')"
         return None
@@ -437,9 +278,6 @@ class _Glance:
         above, (key,) = self._object(node.source), found.types or ("",)
         return None if above is None else f"{above}.get({key!r}, {{}})"
 
-    def _name(self) -> str:
-        return f"v{next(self._numbers)}"
-
     _truths: ClassVar[Mapping[str, Callable[..., Truth]]] = {
         "exists": _exists,
         "empty": _empty,
@@ -452,42 +290,12 @@ class _Glance:
         "contains": _of_text,
         "matches": _of_text,
     }
-    _collections: ClassVar[Mapping[str, Callable[..., Items]]] = {
-        "where": _where,
-        "select": _select,
-        "trace": _trace,
-    }
     _operators: ClassVar[Mapping[str, Callable[..., Truth]]] = {
         "=": _equality,
         "!=": _equality,
         "in": _membership,
         **dict.fromkeys(_COMPARISONS, _comparison),
     }
-
-
-def _focus(item: str, type_: str) -> Items:
-    """One item that is there."""
-    return Items(ALWAYS, NEVER, "", "", item, {"": type_}, single=True)
-
-
-def _loop(
-    item: str, above: str, keys: Mapping[str, str], beside: frozenset[str], *, many: bool
-) -> str:
-    """The clause that goes through the values of members, or of those beside them."""
-    if many:
-        (key,) = keys
-        only = f"{above}.get({key!r})"
-        return (
-            f"for {item} in {only} or {above}.get('_{key}', ())"
-            if beside
-            else (f"for {item} in {only} or ()")
-        )
-    options = [
-        f"({above}.get({key!r}),) if {key!r} in {above}"
-        + (f" or '_{key}' in {above}" if f"_{key}" in beside else "")
-        for key in keys
-    ]
-    return f"for {item} in ({' else '.join(options)} else ())"
 
 
 def _value(found: Items) -> tuple[str, str]:
@@ -501,7 +309,7 @@ def _value(found: Items) -> tuple[str, str]:
 
 def _equals(found: Items, *, value: str | int | bool) -> Truth:
     """`path = literal`."""
-    kinds = {"boolean"} if type(value) is bool else _NUMBERS if type(value) is int else _TEXTS
+    kinds = {"boolean"} if type(value) is bool else _NUMBERS if type(value) is int else TEXTS
     if found.type not in kinds:
         return Truth()
     same, other = ("is", "is not") if type(value) is bool else ("==", "!=")
@@ -550,57 +358,3 @@ def _literals(node: tree.Node) -> tuple[str, ...] | None:
         one, other = _literals(node.left), _literals(node.right)
         return None if one is None or other is None else (*one, *other)
     return (node.value,) if isinstance(node, tree.StringLiteral) else None
-
-
-def _are_distinct(values: list[Any]) -> bool:
-    return all(type(each) is str for each in values) and len(set(values)) == len(values)
-
-
-def _texts_below(value: Any, key: str) -> Iterator[str]:
-    """The texts that have a name anywhere within an object, those that are not deep first."""
-    waiting = [value]
-    for each in waiting:
-        if type(each) is list:
-            waiting += each
-        elif type(each) is dict:
-            found = each.get(key)
-            if type(found) is str:
-                yield found
-            waiting += [part for part in each.values() if type(part) in _WITH_PARTS]
-
-
-def _is_in_order(start: Any, end: Any) -> bool:
-    """Whether one date surely is not after another: in the same form and zone."""
-    return (
-        len(start) == len(end)
-        and start <= end
-        and (len(start) <= _DATE_LENGTH or start[-6:] == end[-6:] or start[-1] == end[-1] == "Z")
-    )
-
-
-def _is_not_more(low: Any, high: Any) -> bool:
-    """Whether one quantity surely is not above another: in the same unit."""
-    return (
-        all(low.get(name) == high.get(name) for name in ("system", "code", "unit"))
-        and "comparator" not in low
-        and "comparator" not in high
-        and "value" in low
-        and "value" in high
-        and bool(Decimal(low["value"]) <= Decimal(high["value"]))
-    )
-
-
-_FEW: Final = 3
-"""Members that are looked for one by one."""
-_WITH_PARTS: Final = frozenset({dict, list})
-_DATE_LENGTH: Final = len("2024-02-29")
-FUNCTIONS: Final[Mapping[str, Any]] = {
-    "any": any,
-    "all": all,
-    "len": len,
-    "are_distinct": _are_distinct,
-    "texts_below": _texts_below,
-    "is_narrative": is_narrative,
-    "is_in_order": _is_in_order,
-    "is_not_more": _is_not_more,
-}

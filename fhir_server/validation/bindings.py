@@ -21,6 +21,7 @@ from fhir_server.definitions.elements import Binding, ElementTable
 from fhir_server.definitions.elements import Element as Definition
 from fhir_server.errors import BadRequest, NotLoaded, TooCostly
 from fhir_server.fhir.outcome import Issue, Severity
+from fhir_server.fhirpath.certain_paths import FOCUS
 from fhir_server.terminology.compose import Codes
 from fhir_server.terminology.expansion import Coded
 from fhir_server.terminology.library import Library
@@ -97,19 +98,23 @@ class Bindings:
         self._answers.clear()
         self._displays.forget()
 
-    def texts_of_type(self, type_: str, names: dict[str, Any]) -> Iterator[str]:
+    def texts_of_type(self, type_: str, names: dict[str, Any]) -> Iterator[str]:  # noqa: ARG002 - as `Tests` has it
         """No type is bound by itself; see `walking`."""
         return iter(())
 
     def texts_of_element(
-        self, within: str, element: Definition, type_: str, names: dict[str, Any]
+        self,
+        within: str,  # noqa: ARG002 - as `Tests` has it
+        element: Definition,
+        type_: str,
+        names: dict[str, Any],
     ) -> Iterator[str]:
         """What acquits of errors: that a code is known to be in the value set."""
         binding = self._binding(element, type_)
         if binding is not None and binding.strength == _REQUIRED:
             name = f"is_bound_{len(names)}"
             names[name] = _known(type_, self._good_of(binding.value_set or ""))
-            yield f"{name}(o)"
+            yield f"{name}({FOCUS})"
 
     async def issues(
         self, place: Place, library: Library, *, warnings: bool
@@ -118,15 +123,14 @@ class Bindings:
         type_, value = place.element.type, place.element.value
         if value is None:
             return
-        binding = place.definition and self._binding(place.definition, type_)
+        binding = None if place.definition is None else self._binding(place.definition, type_)
         if binding is not None and (warnings or binding.strength == _REQUIRED):
             for issue in await self._judged(place, binding, library):
                 if warnings or issue.severity == "error":
                     yield issue
-        if warnings and type_ == "Coding":
-            if await self._displays.are_wrong(value, library):
-                told = f"The display is none that {_named(value['system'])} has for this code."
-                yield Issue("warning", "invalid", told, (f"{place.path}.display",), "display")
+        if warnings and type_ == "Coding" and await self._displays.are_wrong(value, library):
+            told = f"The display is none that {_named(value['system'])} has for this code."
+            yield Issue("warning", "invalid", told, (f"{place.path}.display",), "wrong-display")
 
     def _binding(self, element: Definition, type_: str) -> Binding | None:
         """The binding of an element that is judged here."""

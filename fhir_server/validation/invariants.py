@@ -14,7 +14,7 @@ from typing import Any, Final
 from fhir_server.definitions.constraints import Constraint, load_constraints
 from fhir_server.definitions.elements import Element as Definition
 from fhir_server.definitions.elements import ElementTable
-from fhir_server.fhir.outcome import Issue
+from fhir_server.fhir.outcome import Issue, Severity
 from fhir_server.fhirpath import Environment, Expression, compile  # noqa: A004 - its name
 from fhir_server.fhirpath.acquitting import Acquittal, acquittal, tell
 from fhir_server.fhirpath.certain import NEVER
@@ -72,12 +72,12 @@ class Rule:
             holds = False
         if holds is True:
             return None
-        return self._issue(place, self.constraint.severity, "invariant", "")
+        severity: Severity = "error" if self.constraint.severity == _ERROR else "warning"
+        return self._issue(place, severity, "invariant", "")
 
-    def _issue(self, place: Place, severity: str, code: str, more: str) -> Issue:
+    def _issue(self, place: Place, severity: Severity, code: str, more: str) -> Issue:
         sentence = f"{_sentence(self.constraint.human)} ({self.constraint.key}){more}"
-        known = "error" if severity == _ERROR else "warning"
-        return Issue(known, code, sentence, (place.path,), self.constraint.key)
+        return Issue(severity, code, sentence, (place.path,), self.constraint.key)
 
 
 class Invariants:

@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Protocol
 
 from fhir_server.definitions.elements import Element, ElementTable
-from fhir_server.fhirpath.acquitting import FOCUS, ROOT
 from fhir_server.fhirpath.certain import all_of
+from fhir_server.fhirpath.certain_paths import FOCUS, ROOT
 
 Walked = Callable[[Any, Any], bool]
 """Whether a value, in an outermost resource, surely is right; when not, nothing is said."""
@@ -112,11 +112,10 @@ class Walk:
         if not self._is_plain(kind):
             return [f"if not {'e' if element.many else 't'}{number}({value}, {ROOT}): return False"]
         if element.many:
-            loop = [
+            return [
                 f"for v in {value}:",
                 f" if not (d{number}(v) or r{number}(v, {ROOT})): return False",
             ]
-            return loop
         return [f"v = {value}", f"if not (d{number}(v) or r{number}(v, {ROOT})): return False"]
 
     def _is_plain(self, type_: str) -> bool:

@@ -25,7 +25,9 @@ from tests.support.plain_invariants import Broken, broken
 
 pytestmark = pytest.mark.anyio
 
-ROUNDS = 5
+ROUNDS = 4
+CHANGES = 6
+LONG_ONES_PASSED_OVER = 8
 LONGEST_CHANGED = 30_000
 """Bytes of the examples that are changed: evaluating long ones takes most of the time."""
 BROKEN_EXAMPLES = {
@@ -35,6 +37,8 @@ BROKEN_EXAMPLES = {
     ("Questionnaire", "zika-virus-exposure-assessment"): {"txt-1", "txt-2"},
 }
 """Published examples that are wrong: their narrative says nothing."""
+UNTOLD = {"CareTeam"}
+"""Whom a participant acts for depends on the resource that is referred to (ctm-1)."""
 
 
 class Nothing:
@@ -58,6 +62,10 @@ def examples() -> Sequence[tuple[dict[str, Any], int]]:
     """With their lengths."""
     text = gzip.decompress((data_folder("examples") / "r4-examples.ndjson.gz").read_bytes())
     return [(parse(line), len(line)) for line in filter(None, text.split(b"\n"))]
+
+
+def short_examples() -> list[dict[str, Any]]:
+    return [resource for resource, length in examples() if length < LONGEST_CHANGED]
 
 
 async def found(resource: dict[str, Any], *, warnings: bool = True) -> list[Issue]:
@@ -90,19 +98,21 @@ async def test_the_published_examples_break_nothing_but_what_is_known() -> None:
 
 
 async def test_evaluating_every_constraint_finds_the_same_in_the_examples() -> None:
-    for resource, _ in examples():
+    long = [resource for resource, length in examples() if length >= LONGEST_CHANGED]
+    for resource in [*short_examples(), *long[::LONG_ONES_PASSED_OVER]]:
         await _assert_agree(resource)
 
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
 async def test_evaluating_every_constraint_finds_the_same_in_changed_examples(round_: int) -> None:
-    short = [resource for resource, length in examples() if length < LONGEST_CHANGED]
+    short = short_examples()[round_::ROUNDS]
     mutations = Mutations(load_definitions().elements, [each for each, _ in examples()])
     chance = random.Random(round_)
     wrong = 0
     for resource in short:
-        wrong += await _assert_agree(mutations.of(resource, chance)) > 0
-    assert wrong > len(short) / 20  # else nothing would be proven
+        for _ in range(CHANGES):
+            wrong += await _assert_agree(mutations.of(resource, chance)) > 0
+    assert wrong > len(short) * CHANGES / 20  # else nothing would be proven
 
 
 async def test_the_patients_of_synthea_break_nothing() -> None:
@@ -110,4 +120,5 @@ async def test_the_patients_of_synthea_break_nothing() -> None:
         for entry in parse(gzip.decompress(path.read_bytes()))["entry"]:
             resource = entry["resource"]
             assert await found(resource, warnings=False) == [], (path.name, resource["id"])
-            assert rules().accepts(resource)
+            told = resource["resourceType"] not in UNTOLD
+            assert rules().accepts(resource) or not told, (path.name, resource["id"])
