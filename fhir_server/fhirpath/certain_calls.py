@@ -6,6 +6,7 @@ See `acquitting`.
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -33,12 +34,17 @@ def _texts_below(value: Any, key: str) -> Iterator[str]:
 
 
 def _is_in_order(start: Any, end: Any) -> bool:
-    """Whether one date surely is not after another: in the same form and zone."""
-    return (
-        len(start) == len(end)
-        and start <= end
-        and (len(start) <= _DATE_LENGTH or start[-6:] == end[-6:] or start[-1] == end[-1] == "Z")
-    )
+    """Whether one date surely is not after another."""
+    if len(start) == len(end) and (
+        len(start) <= _DATE_LENGTH or start[-6:] == end[-6:] or start[-1] == end[-1] == "Z"
+    ):
+        return bool(start <= end)  # in the same form and zone
+    if len(start) <= _DATE_LENGTH or len(end) <= _DATE_LENGTH:
+        return False
+    try:
+        return datetime.fromisoformat(start) < datetime.fromisoformat(end)
+    except ValueError:  # a leap second, say
+        return False
 
 
 def _is_not_more(low: Any, high: Any) -> bool:

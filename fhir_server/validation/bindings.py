@@ -13,7 +13,7 @@ published expanded belong to structure and are not looked at again.
 Answers are kept. Who stores another value set or code system must call `forget`.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -116,21 +116,20 @@ class Bindings:
             names[name] = _known(type_, self._good_of(binding.value_set or ""))
             yield f"{name}({FOCUS})"
 
-    async def issues(
-        self, place: Place, library: Library, *, warnings: bool
-    ) -> AsyncIterator[Issue]:
+    async def issues(self, place: Place, library: Library, *, warnings: bool) -> list[Issue]:
         """What is wrong with the codes at a place."""
         type_, value = place.element.type, place.element.value
-        if value is None:
-            return
+        if value is None or type_ not in _CODINGS:
+            return []
+        found: list[Issue] = []
         binding = None if place.definition is None else self._binding(place.definition, type_)
         if binding is not None and (warnings or binding.strength == _REQUIRED):
-            for issue in await self._judged(place, binding, library):
-                if warnings or issue.severity == "error":
-                    yield issue
+            found += await self._judged(place, binding, library)
         if warnings and type_ == "Coding" and await self._displays.are_wrong(value, library):
             told = f"The display is none that {_named(value['system'])} has for this code."
-            yield Issue("warning", "invalid", told, (f"{place.path}.display",), "wrong-display")
+            at = f"{place.path}.display"
+            found.append(Issue("warning", "invalid", told, (at,), "wrong-display"))
+        return [each for each in found if warnings or each.severity == "error"]
 
     def _binding(self, element: Definition, type_: str) -> Binding | None:
         """The binding of an element that is judged here."""

@@ -95,5 +95,26 @@ CORRECTIONS: Final[Mapping[str, Correction]] = {
         "when.where($this in ('C' | 'CM' | 'CD' | 'CV')).empty())",
         "there may be several whens, and `in` takes one",
     ),
+    "enableWhen.count() > 2 implies enableBehavior.exists()": Correction(
+        "enableWhen.count() > 1 implies enableBehavior.exists()", "more than one are two"
+    ),
 }
 """What was published, to what is checked."""
+
+_SAYS_SOMETHING: Final = r"matches('<img|>[^<]*[^<\\s]')"
+NARRATIVE: Final[Mapping[str, Correction]] = {
+    "txt-1": Correction(
+        f"htmlChecks() or {_SAYS_SOMETHING}.not()",
+        "both constraints of a narrative are htmlChecks(); what says nothing breaks the other",
+    ),
+    "txt-2": Correction(
+        f"{_SAYS_SOMETHING} or htmlChecks()",
+        "what has a forbidden part and says something breaks the other",
+    ),
+}
+"""By key: the expression that was published is the same."""
+
+
+def correction(key: str, expression: str) -> Correction | None:
+    """What is checked instead of a constraint, if it is not what was published."""
+    return NARRATIVE.get(key) or CORRECTIONS.get(expression)

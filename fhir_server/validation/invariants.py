@@ -19,7 +19,7 @@ from fhir_server.fhirpath import Environment, Expression, compile  # noqa: A004 
 from fhir_server.fhirpath.acquitting import Acquittal, acquittal, tell
 from fhir_server.fhirpath.certain import NEVER
 from fhir_server.fhirpath.errors import FhirPathEvaluationError, FhirPathTooCostly
-from fhir_server.validation.corrections import CORRECTIONS
+from fhir_server.validation.corrections import correction
 from fhir_server.validation.places import Place
 
 _ERROR: Final = "error"
@@ -29,7 +29,7 @@ class Rule:
     """A constraint of values of one type."""
 
     def __init__(self, constraint: Constraint, type_: str, table: ElementTable) -> None:
-        corrected = CORRECTIONS.get(constraint.expression)
+        corrected = correction(constraint.key, constraint.expression)
         self.constraint = constraint
         self.text = constraint.expression if corrected is None else corrected.expression
         self._type = type_

@@ -49,9 +49,7 @@ class Rules:
         found: list[Issue] = []
         for place in self._places.of(resource):
             found += self._invariants.issues(place, lent, warnings=warnings)
-            found += [
-                each async for each in self._bindings.issues(place, library, warnings=warnings)
-            ]
+            found += await self._bindings.issues(place, library, warnings=warnings)
         return found
 
     def forget(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from fhir_server.fhirpath import Element, Expression, compile  # noqa: A004 - its name
 from fhir_server.fhirpath.errors import FhirPathError
 from fhir_server.fhirpath.model import Model, root
-from fhir_server.validation.corrections import CORRECTIONS
+from fhir_server.validation.corrections import correction
 from tests.support.data import data_folder
 from tests.support.fhirpath import elements
 
@@ -65,7 +65,7 @@ def _broken(
     outermost: Element,
 ) -> Iterator[Broken]:
     for constraint in _at(element.type, place, profiles):
-        if not _holds(constraint["expression"], element, resource, outermost):
+        if not _holds(_text(constraint), element, resource, outermost):
             yield Broken(constraint["key"], path, constraint["severity"])
     for child in _model().children(element):
         known = elements().by_key(element.type)[child.key]
@@ -98,10 +98,15 @@ def _holds(text: str, element: Element, resource: Element, outermost: Element) -
     return answer is True
 
 
+def _text(constraint: dict[str, Any]) -> str:
+    text: str = constraint["expression"]
+    corrected = correction(constraint["key"], text)
+    return corrected.expression if corrected else text
+
+
 @cache
 def _compiled(text: str) -> Expression:
-    corrected = CORRECTIONS.get(text)
-    return compile(corrected.expression if corrected else text, elements())
+    return compile(text, elements())
 
 
 @cache

@@ -15,7 +15,7 @@ import pytest
 from fhir_server.definitions.constraints import load_constraints
 from fhir_server.fhirpath import Element, Environment
 from fhir_server.fhirpath.model import root
-from fhir_server.validation.corrections import CORRECTIONS
+from fhir_server.validation.corrections import CORRECTIONS, NARRATIVE
 from fhir_server.validation.invariants import Rule
 from fhir_server.validation.places import Place
 from tests.support.fhirpath import elements
@@ -125,5 +125,9 @@ def test_what_fulfils_a_constraint_is_told_without_evaluating(case: dict[str, An
 
 def test_every_correction_is_of_a_published_constraint_and_says_why() -> None:
     texts = {each["expression"] for found in published().values() for each in found}
+    keys = {each["key"] for found in published().values() for each in found}
     assert set(CORRECTIONS) <= texts
-    assert all(each.why and each.expression not in texts for each in CORRECTIONS.values())
+    assert set(NARRATIVE) <= keys
+    for each in (*CORRECTIONS.values(), *NARRATIVE.values()):
+        assert each.why
+        assert each.expression not in texts

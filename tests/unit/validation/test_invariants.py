@@ -26,15 +26,15 @@ from tests.support.plain_invariants import Broken, broken
 pytestmark = pytest.mark.anyio
 
 ROUNDS = 4
-CHANGES = 6
-LONG_ONES_PASSED_OVER = 8
+CHANGES = 3
+LONG_ONES_PASSED_OVER = 20
 LONGEST_CHANGED = 30_000
 """Bytes of the examples that are changed: evaluating long ones takes most of the time."""
 BROKEN_EXAMPLES = {
-    ("ActivityDefinition", "blood-tubes-supply"): {"txt-1", "txt-2"},
-    ("ActivityDefinition", "heart-valve-replacement"): {"txt-1", "txt-2"},
-    ("EventDefinition", "example"): {"txt-1", "txt-2"},
-    ("Questionnaire", "zika-virus-exposure-assessment"): {"txt-1", "txt-2"},
+    ("ActivityDefinition", "blood-tubes-supply"): {"txt-2"},
+    ("ActivityDefinition", "heart-valve-replacement"): {"txt-2"},
+    ("EventDefinition", "example"): {"txt-2"},
+    ("Questionnaire", "zika-virus-exposure-assessment"): {"txt-2"},
 }
 """Published examples that are wrong: their narrative says nothing."""
 UNTOLD = {"CareTeam"}
@@ -62,6 +62,11 @@ def examples() -> Sequence[tuple[dict[str, Any], int]]:
     """With their lengths."""
     text = gzip.decompress((data_folder("examples") / "r4-examples.ndjson.gz").read_bytes())
     return [(parse(line), len(line)) for line in filter(None, text.split(b"\n"))]
+
+
+@cache
+def mutations() -> Mutations:
+    return Mutations(load_definitions().elements, short_examples())
 
 
 def short_examples() -> list[dict[str, Any]]:
@@ -106,12 +111,11 @@ async def test_evaluating_every_constraint_finds_the_same_in_the_examples() -> N
 @pytest.mark.parametrize("round_", range(ROUNDS))
 async def test_evaluating_every_constraint_finds_the_same_in_changed_examples(round_: int) -> None:
     short = short_examples()[round_::ROUNDS]
-    mutations = Mutations(load_definitions().elements, [each for each, _ in examples()])
     chance = random.Random(round_)
     wrong = 0
     for resource in short:
         for _ in range(CHANGES):
-            wrong += await _assert_agree(mutations.of(resource, chance)) > 0
+            wrong += await _assert_agree(mutations().of(resource, chance)) > 0
     assert wrong > len(short) * CHANGES / 20  # else nothing would be proven
 
 
