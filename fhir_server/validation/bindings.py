@@ -14,7 +14,7 @@ Answers are kept. Who stores another value set or code system must call `forget`
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fhir_server.definitions.elements import Binding, ElementTable
@@ -81,6 +81,16 @@ class _Answer:
     """Why they cannot."""
 
 
+@dataclass(slots=True)
+class _Known:
+    """What the quick walk knows of a value set."""
+
+    good: set[Coded] = field(default_factory=set)
+    """Codes that are in it."""
+    untold: bool = False
+    """Whether no code can be told to be wrong."""
+
+
 class Bindings:
     """The bindings of one publication. Safe to use from several tasks."""
 
@@ -88,13 +98,14 @@ class Bindings:
         self._table = table
         self._terminology = terminology
         self._displays = Displays(terminology)
-        self._good: dict[str, set[Coded]] = {}
+        self._known: dict[str, _Known] = {}
         self._answers: dict[str, _Answer] = {}
 
     def forget(self) -> None:
         """Ask again: a value set or code system is not what it was."""
-        for good in self._good.values():
-            good.clear()
+        for known in self._known.values():
+            known.good.clear()
+            known.untold = False
         self._answers.clear()
         self._displays.forget()
 
@@ -113,7 +124,7 @@ class Bindings:
         binding = self._binding(element, type_)
         if binding is not None and binding.strength == _REQUIRED:
             name = f"is_bound_{len(names)}"
-            names[name] = _known(type_, self._good_of(binding.value_set or ""))
+            names[name] = _is_known(type_, self._known_of(binding.value_set or ""))
             yield f"{name}({FOCUS})"
 
     async def issues(self, place: Place, library: Library, *, warnings: bool) -> list[Issue]:
@@ -150,6 +161,7 @@ class Bindings:
             return self._without_code(place, binding)
         answer = await self._answer(name, library)
         if answer.codes is None:
+            self._known_of(name).untold = True
             told = f"Whether this is a code of {name} cannot be told: {answer.reason}"
             return [_issue(place, "warning", "not-supported", told, "untold-binding")]
         codes = answer.codes
@@ -211,27 +223,27 @@ class Bindings:
         return known
 
     def _remember(self, name: str, codes: list[Coded]) -> None:
-        good = self._good_of(name)
+        good = self._known_of(name).good
         if len(good) >= _MOST_KNOWN:
             good.clear()
         good.update(codes)
 
-    def _good_of(self, name: str) -> set[Coded]:
-        return self._good.setdefault(name, set())
+    def _known_of(self, name: str) -> _Known:
+        return self._known.setdefault(name, _Known())
 
 
-def _known(type_: str, good: set[Coded]) -> Callable[[Any], bool]:
-    """Whether a value has a code that is known to be in its value set."""
-    codings = _CODINGS[type_]
+def _is_known(type_: str, known: _Known) -> Callable[[Any], bool]:
+    """Whether a value has a code that is known to be in its value set, or cannot be told from."""
+    codings, good = _CODINGS[type_], known.good
 
     def is_known(value: Any) -> bool:
-        return any(each in good for each in codings(value))
+        return any(known.untold or each in good for each in codings(value))
 
     def is_known_concept(value: Any) -> bool:
         for coding in value.get("coding", ()):
             if (coding.get("system", ""), coding.get("code")) in good:
                 return True
-        return False
+        return known.untold and any(codings(value))
 
     return is_known_concept if type_ == "CodeableConcept" else is_known
 

@@ -140,6 +140,29 @@ async def test_what_is_known_to_be_right_is_told_at_once_until_it_is_forgotten(
     assert [each.message_id for each in await rules.issues(resource, shelf)] == ["not-in-value-set"]
 
 
+async def test_what_cannot_be_told_is_asked_once(rules: Rules, shelf: Shelf) -> None:
+    resource: dict[str, Any] = {"resourceType": "Binary", "contentType": "text/plain"}
+    assert not rules.accepts(resource)
+    assert await rules.issues(resource, shelf) == []
+    assert rules.accepts(resource)
+    rules.forget()
+    assert not rules.accepts(resource)
+
+
+async def test_a_concept_without_a_code_is_wrong_even_where_no_code_can_be_told(
+    rules: Rules, shelf: Shelf
+) -> None:
+    def measured(unit: dict[str, Any]) -> dict[str, Any]:
+        characteristic = {"definitionCanonical": "http://a", "unitOfMeasure": unit}
+        return {"resourceType": "ResearchElementDefinition", "characteristic": [characteristic]}
+
+    assert await rules.issues(measured(concept(("http://unitsofmeasure.org", "mg"))), shelf) == []
+    assert rules.accepts(measured(concept(("http://unitsofmeasure.org", "g"))))
+    assert [each.message_id for each in await rules.issues(measured({"text": "g"}), shelf)] == [
+        "not-in-value-set"
+    ]
+
+
 async def test_displays_are_those_of_a_code_system_stored_here(rules: Rules, shelf: Shelf) -> None:
     shelf.held["CodeSystem", STRANGE] = {
         "content": "complete",
