@@ -32,6 +32,7 @@ from fhir_server.fhirpath.certain import (
 )
 from fhir_server.fhirpath.certain_calls import FUNCTIONS
 from fhir_server.fhirpath.certain_paths import FOCUS, ROOT, TEXTS, Paths, focus
+from fhir_server.fhirpath.errors import Unfit
 from fhir_server.fhirpath.parser import parse
 from fhir_server.fhirpath.regular_expressions import matcher
 from fhir_server.fhirpath.singletons import QUANTITIES
@@ -156,13 +157,17 @@ class _Glance(Paths):
             case "contains":
                 test = f"{wanted!r} in {value}"
             case _:
-                test = f"{self._matcher(wanted)}({value})"
-        return certain(all_of(there, test), all_of(there, f"not {test}"))
+                test = self._match(wanted, value)
+        return certain(all_of(there, test), all_of(there, f"not {test}")) if test else Truth()
 
-    def _matcher(self, pattern: str) -> str:
+    def _match(self, pattern: str, value: str) -> str:
+        """Empty when it is no pattern, which is told when it is evaluated."""
         name = f"matches_{len(self._names)}"
-        self._names[name] = matcher(pattern)
-        return name
+        try:
+            self._names[name] = matcher(pattern)
+        except Unfit:
+            return ""
+        return f"{name}({value})"
 
     # Operators
 

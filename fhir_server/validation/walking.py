@@ -15,6 +15,7 @@ never come cost nothing. The resource must have the structure of its type.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from threading import RLock
 from typing import Any, Final, Protocol
 
 from fhir_server.definitions.elements import Element, ElementTable
@@ -46,12 +47,15 @@ class Tests(Protocol):
 
 
 class Walk:
+    """Safe to use from several threads: one at a time makes functions."""
+
     def __init__(self, table: ElementTable, *tests: Tests) -> None:
         self._table = table
         self._tests = tests
         self._numbers: dict[str, int] = {}
         self._names: dict[str, Any] = {"__builtins__": {}}
         self._by_type: dict[str, Walked] = {}
+        self._lock = RLock()
 
     def resource(self, resource: dict[str, Any]) -> bool:
         """Whether all tests of a resource, and of what is in it, are passed."""
@@ -66,7 +70,8 @@ class Walk:
 
     def _made(self, type_: str, kind: str) -> Walked:
         """The function of a type: `t` for one value, `e` for each of an array."""
-        made: Walked = self._names[f"{kind}{self._number(type_)}"]
+        with self._lock:
+            made: Walked = self._names[f"{kind}{self._number(type_)}"]
         return made
 
     def _number(self, type_: str) -> int:
@@ -164,7 +169,8 @@ class Walk:
             below = self._nested(contained=key == _CONTAINED, many=element.many)
         elif kind not in self._table.primitives:
             below = self._made(kind, "e" if element.many else "t")
-        tests = self._tests_of(type_, element, kind)
+        with self._lock:
+            tests = self._tests_of(type_, element, kind)
         return self._tested(tests, below, many=element.many) if tests else below
 
     def _nested(self, *, contained: bool, many: bool) -> Walked:
@@ -173,9 +179,10 @@ class Walk:
         return each if not many else lambda values, root: all(each(one, root) for one in values)
 
     def _tested(self, tests: str, below: Walked | None, *, many: bool) -> Walked:
-        name = f"x{len(self._names)}"
-        self._run([f"def {name}({FOCUS}, {ROOT}):", f" return {tests}"])
-        test: Walked = self._names[name]
+        with self._lock:
+            name = f"x{len(self._names)}"
+            self._run([f"def {name}({FOCUS}, {ROOT}):", f" return {tests}"])
+            test: Walked = self._names[name]
         each: Walked = (lambda all_, root: all(test(o, root) for o in all_)) if many else test
         return each if below is None else lambda o, root: each(o, root) and below(o, root)
 
