@@ -7,7 +7,7 @@ parse it. What it does not tell is judged place by place, and warnings are only 
 resource must have the structure of its type: see `validator`.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from fhir_server.definitions.registry import Definitions
 from fhir_server.fhir.outcome import Issue
@@ -20,6 +20,15 @@ from fhir_server.validation.places import Places
 from fhir_server.validation.walking import Walk
 
 Resource = dict[str, Any]
+
+_MOST_ISSUES: Final = 100
+_AND_MORE: Final = Issue(
+    "information",
+    "incomplete",
+    f"There is more to tell; mend what the first {_MOST_ISSUES} issues are about.",
+    (),
+    "and-more",
+)
 
 
 class Rules:
@@ -42,7 +51,10 @@ class Rules:
         warnings: bool = False,
         environment: Environment | None = None,
     ) -> list[Issue]:
-        """The rules that a resource breaks, by their places; without `warnings` errors only."""
+        """The rules that a resource breaks, by their places; without `warnings` errors only.
+
+        Many issues are cut short, and the last one says so.
+        """
         if not warnings and self.accepts(resource):
             return []
         lent = environment or Environment()
@@ -50,6 +62,8 @@ class Rules:
         for place in self._places.of(resource):
             found += self._invariants.issues(place, lent, warnings=warnings)
             found += await self._bindings.issues(place, library, warnings=warnings)
+            if len(found) > _MOST_ISSUES:
+                return [*found[:_MOST_ISSUES], _AND_MORE]
         return found
 
     def forget(self) -> None:

@@ -163,6 +163,12 @@ async def test_a_concept_without_a_code_is_wrong_even_where_no_code_can_be_told(
     ]
 
 
+async def test_very_many_issues_are_cut_short(rules: Rules, shelf: Shelf) -> None:
+    wrong = {"resourceType": "Patient", "contact": [{"gender": "male"}] * 1_000}
+    found = await rules.issues(wrong, shelf)
+    assert [each.message_id for each in found] == ["pat-1"] * 100 + ["and-more"]
+
+
 async def test_displays_are_those_of_a_code_system_stored_here(rules: Rules, shelf: Shelf) -> None:
     shelf.held["CodeSystem", STRANGE] = {
         "content": "complete",
