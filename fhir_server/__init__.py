@@ -2,8 +2,8 @@
 
 Each package is a floor and imports only from floors below it:
 
-    cli > app > system > config > api > interactions > search, validation > terminology >
-    fhirpath > definitions > fhir, storage > errors, observability > kit
+    cli > app > system > config > api > interactions > search, validation >
+    terminology > fhirpath > definitions > fhir, storage > errors, observability > kit
 
 Start reading at `interactions/table.py`: it is the whole REST surface on one page.
 """
