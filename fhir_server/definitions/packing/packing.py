@@ -6,8 +6,10 @@ from pathlib import Path
 import msgspec
 import zstandard
 
+from fhir_server.definitions.constraints import CONSTRAINTS, Constraints
 from fhir_server.definitions.packages import EXPANSION, Item, write_package
 from fhir_server.definitions.packing.compartments import compile_compartments
+from fhir_server.definitions.packing.constraints import compile_constraints, is_base
 from fhir_server.definitions.packing.search_parameters import compile_search_parameters
 from fhir_server.definitions.packing.snapshots import compile_elements, compile_types
 from fhir_server.definitions.packing.source import Source, expansion_of, read_source
@@ -18,12 +20,16 @@ _LEVEL = 19
 
 
 def pack(folder: Path, target: Path) -> None:
-    """Write both files into the target folder. The same source gives the same bytes."""
+    """Write the files into the target folder. The same source gives the same bytes."""
     source = read_source(folder)
-    tables = msgspec.msgpack.encode(compile_tables(source))
     target.mkdir(exist_ok=True)
-    (target / TABLES).write_bytes(zstandard.ZstdCompressor(_LEVEL).compress(tables))
+    _write(target / TABLES, compile_tables(source))
+    _write(target / CONSTRAINTS, constraints(source))
     write_package(target / PACKAGE, items(source))
+
+
+def _write(path: Path, tables: Tables | Constraints) -> None:
+    path.write_bytes(zstandard.ZstdCompressor(_LEVEL).compress(msgspec.msgpack.encode(tables)))
 
 
 def items(source: Source) -> Iterator[Item]:
@@ -35,6 +41,10 @@ def items(source: Source) -> Iterator[Item]:
     for each in source.expansions:
         # Known by the value set's id; its canonical leads to the value set.
         yield Item(EXPANSION, each.resource["id"], None, None, expansion_of(each))
+
+
+def constraints(source: Source) -> Constraints:
+    return compile_constraints(filter(is_base, source.of_type("StructureDefinition")))
 
 
 def compile_tables(source: Source) -> Tables:

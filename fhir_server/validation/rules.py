@@ -1,0 +1,71 @@
+"""Rules: the invariants and bindings of the base specification, on one walk.
+
+https://hl7.org/fhir/R4/validation.html
+
+The quick walk tells of nearly every resource that no rule is broken, in about the time it took to
+parse it. What it does not tell is judged place by place, and warnings are only found so. The
+resource must have the structure of its type: see `validator`.
+"""
+
+from typing import Any, Final
+
+from fhir_server.definitions.registry import Definitions
+from fhir_server.fhir.outcome import Issue
+from fhir_server.fhirpath import Environment
+from fhir_server.terminology.library import Library
+from fhir_server.terminology.service import Terminology
+from fhir_server.validation.bindings import Bindings
+from fhir_server.validation.invariants import Invariants
+from fhir_server.validation.places import Places
+from fhir_server.validation.walking import Walk
+
+Resource = dict[str, Any]
+
+_MOST_ISSUES: Final = 100
+_AND_MORE: Final = Issue(
+    "information",
+    "incomplete",
+    f"There is more to tell; mend what the first {_MOST_ISSUES} issues are about.",
+    (),
+    "and-more",
+)
+
+
+class Rules:
+    def __init__(self, definitions: Definitions, terminology: Terminology) -> None:
+        table = definitions.elements
+        self._invariants = Invariants(table)
+        self._bindings = Bindings(table, terminology)
+        self._places = Places(table)
+        self._walk = Walk(table, self._invariants, self._bindings)
+
+    def accepts(self, resource: Resource) -> bool:
+        """Whether a resource breaks no rule for certain; if not, only `issues` knows."""
+        return self._walk.resource(resource)
+
+    async def issues(
+        self,
+        resource: Resource,
+        library: Library,
+        *,
+        warnings: bool = False,
+        environment: Environment | None = None,
+    ) -> list[Issue]:
+        """The rules that a resource breaks, by their places; without `warnings` errors only.
+
+        Many issues are cut short, and the last one says so.
+        """
+        if not warnings and self.accepts(resource):
+            return []
+        lent = environment or Environment()
+        found: list[Issue] = []
+        for place in self._places.of(resource):
+            found += self._invariants.issues(place, lent, warnings=warnings)
+            found += await self._bindings.issues(place, library, warnings=warnings)
+            if len(found) > _MOST_ISSUES:
+                return [*found[:_MOST_ISSUES], _AND_MORE]
+        return found
+
+    def forget(self) -> None:
+        """To be called when a value set or code system is stored, changed or deleted."""
+        self._bindings.forget()
