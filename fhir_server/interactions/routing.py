@@ -61,14 +61,21 @@ async def perform(interaction: Interaction, request: Request, context: Context) 
 
 def _shape(path: Sequence[str]) -> str:
     if len(path) < 2:
-        return path[0] if path and path[0] in _PLACES else "[type]" if path else ""
+        return _first(path[0]) if path else ""
     if len(path) > len(_NAMES):
         return "/".join(path)
     below = (
-        segment if segment[:1] in _NO_ID else name
+        ("$" if segment[:1] == "$" else segment) if segment[:1] in _NO_ID else name
         for segment, name in zip(path[1:], _NAMES[1:], strict=False)
     )
     return "/".join(("[type]", *below))
+
+
+def _first(segment: str) -> str:
+    """The shape of a path of one segment."""
+    if segment[:1] == "$":
+        return "$"
+    return segment if segment in _PLACES else "[type]"
 
 
 _NAMES = ("[type]", "[id]", "[member]", "[vid]")

@@ -8,8 +8,7 @@ import pytest
 
 from fhir_server.definitions.registry import load_definitions
 from fhir_server.errors import BadRequest, NotLoaded, TooCostly
-from fhir_server.terminology.compose import Codes
-from fhir_server.terminology.expansion import codes_of
+from fhir_server.terminology.expansion import Written, written_out
 from fhir_server.terminology.library import Held
 from fhir_server.terminology.service import MOST_NESTED, Terminology
 
@@ -36,15 +35,31 @@ class Shelf:
                 return held
         return None
 
+    async def versions(self, type_: str, url: str) -> list[str]:
+        return [each["version"] for each, _ in self._held if each.get("url") == url]
+
     async def by_id(self, type_: str, id_: str) -> Held | None:
         found = (held for _, held in self._held if (held.type, held.id) == (type_, id_))
         return next(found, None)
 
 
+def codes_of(expansion: Mapping[str, Any]) -> set[tuple[str, str]] | None:
+    """All codes of an expansion that may be chosen; None when it is only a part."""
+    written = written_out(expansion)
+    if written is None:
+        return None
+    return {
+        (system, code)
+        for (system, _), entries in written.items()
+        for code, entry in entries.items()
+        if entry.get("abstract") is not True
+    }
+
+
 class WithoutExpansions(Terminology):
     """Follows rules even where R4 publishes their outcome."""
 
-    def published_expansion(self, canonical: str) -> Codes | None:
+    def published_expansion(self, canonical: str) -> Written | None:
         return None
 
 
