@@ -73,7 +73,12 @@ class NotLoaded(BadRequest):
 
 
 class NoDefinition(NotLoaded):
-    pass
+    """A definition that is asked for by its name and is not here."""
+
+    def __init__(self, message: str, *, name: str = "") -> None:
+        super().__init__(message)
+        self.name = name
+        """The canonical that was asked for."""
 
 
 class Circular(BadRequest):

@@ -20,6 +20,7 @@ _KINDS: Final = frozenset({"parent", "child", "subsumedBy", "inactive", "notSele
 """Properties with a meaning of their own, by their codes and by what their uri ends in."""
 
 
+_NOTHING: Final[Mapping[str, Any]] = {}
 _STANDARDS_STATUS: Final = (
     "http://hl7.org/fhir/StructureDefinition/structuredefinition-standards-status"
 )
@@ -84,6 +85,11 @@ class CodeSystem:
         """The code as this system writes it; search does not tell cases apart."""
         return code if code in self.up else self._folded.get(code.casefold())
 
+    @property
+    def listable(self) -> bool:
+        """Whether all its codes can be listed; those of a rule can only be checked."""
+        return True
+
     def known(self, code: str) -> str | None:
         """The code as this system writes it, where cases are told apart if it says nothing."""
         if code in self.concepts:
@@ -101,13 +107,13 @@ class CodeSystem:
 
     def values(self, code: str, name: str) -> Sequence[str]:
         """The values of a concept's property, as texts."""
-        concept = self.concepts[code]
+        concept = self.concepts.get(code, _NOTHING)
         if name in {"display", "definition"}:
             return [text(concept, name)] if name in concept else []
         found = [written(each) for each in self.properties(code) if text(each, "code") == name]
         kind = self.kinds.get(name)
         if kind == "parent":
-            return [*dict.fromkeys((*self.up[code], *found))]
+            return [*dict.fromkeys((*self.up.get(code, ()), *found))]
         if kind == "child":
             return [*dict.fromkeys((*self.down.get(code, ()), *found))]
         return found or self._by_kind(code, kind)
@@ -120,14 +126,14 @@ class CodeSystem:
 
     def properties(self, code: str) -> Sequence[Mapping[str, Any]]:
         """The properties of a concept as they are written."""
-        return objects(self.concepts[code], "property")
+        return objects(self.concepts.get(code, _NOTHING), "property")
 
     def status(self, code: str) -> str:
         """What a concept says of its own status; empty if nothing."""
         for each in self.properties(code):
             if self.kinds.get(text(each, "code")) == "status":
                 return written(each)
-        return standards_status(self.concepts[code])
+        return standards_status(self.concepts.get(code, _NOTHING))
 
     def supplemented(self, supplement: Mapping[str, Any]) -> "CodeSystem":
         """This code system, with the designations and properties that a supplement adds."""

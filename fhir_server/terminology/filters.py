@@ -14,6 +14,7 @@ from fhir_server.fhirpath.errors import Unfit
 from fhir_server.fhirpath.regular_expressions import matcher
 from fhir_server.terminology.code_system import CodeSystem
 from fhir_server.terminology.reading import text
+from fhir_server.terminology.rules import RuleSystem
 
 Test = Callable[[str], bool]
 """Whether a code of the system is one of those."""
@@ -28,9 +29,13 @@ def test_of(rule: Mapping[str, Any], system: CodeSystem) -> Test:
         raise BadRequest(
             f"A filter of codes of {system.url} by {property_} {operator} has no value."
         )
-    if property_ in _CONCEPT and operator in _OF_CONCEPT:
+    if isinstance(system, RuleSystem):
+        ruled = system.by_rule(property_, operator, value)
+        if ruled is not None:
+            return ruled
+    if property_ in _CONCEPT and operator in _OF_CONCEPT and system.listable:
         return _of_concept(operator, value, system)
-    known = property_ in _CONCEPT or system.has_property(property_)
+    known = property_ in _CONCEPT or (system.listable and system.has_property(property_))
     make = _OF_PROPERTY.get(operator)
     if not known or make is None:
         raise NotLoaded(

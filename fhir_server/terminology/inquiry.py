@@ -4,8 +4,7 @@ What is stored on the server comes before what is published with R4, so that a n
 be loaded. An expansion that is whole is taken as it is; else the rules are followed (`compose.py`).
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -15,7 +14,7 @@ from fhir_server.terminology.code_system import CodeSystem
 from fhir_server.terminology.compose import composed, implied
 from fhir_server.terminology.expansion import Written, written_out
 from fhir_server.terminology.library import Held, Library
-from fhir_server.terminology.reading import objects, one, text
+from fhir_server.terminology.reading import objects, one, refusing, text
 from fhir_server.terminology.value_set import Part, ValueSet
 from fhir_server.terminology.versions import VersionRules, age, is_open, matches
 
@@ -242,7 +241,7 @@ class Inquiry:
             return await self._written(named, resource or {}, entries)
         rules = one(resource, "compose") if resource is not None else implied(canonical)
         if rules is None:
-            raise NoDefinition(f"There is no value set {named} here.")
+            raise NoDefinition(f"There is no value set {named} here.", name=canonical)
         with refusing(f"The value set {named} cannot be expanded"):
             return await self._composed(named, resource or {"url": canonical}, rules)
 
@@ -259,12 +258,3 @@ class Inquiry:
             source = await self.known_code_system(system, "") if system else None
             parts.append(Part(system, version, source, listed, trusted=True))
         return ValueSet(name, resource, parts, fixed=True)
-
-
-@contextmanager
-def refusing(what: str) -> Iterator[None]:
-    """Says in front of a refusal what it is about."""
-    try:
-        yield
-    except NotLoaded as error:
-        raise NotLoaded(f"{what}: {error.message}") from None

@@ -15,10 +15,13 @@ from fhir_server.terminology.code_system import CodeSystem, read_code_system
 from fhir_server.terminology.expansion import Written, written_out
 from fhir_server.terminology.inquiry import MOST_NESTED, MOST_SETS, Inquiry, Wishes
 from fhir_server.terminology.library import Held, Library
+from fhir_server.terminology.rules import known_by_rule
 from fhir_server.terminology.value_set import Coded, Codes, ValueSet
 
 MOST_CODES: Final = 10_000
 _MOST_REMEMBERED: Final = 64
+_CUT_SHORT: Final = frozenset({"http://hl7.org/fhir/ValueSet/condition-code"})
+"""Published expansions that end after 1,000 codes of SNOMED CT and do not say so."""
 
 
 class Terminology:
@@ -93,6 +96,8 @@ class Terminology:
 
     def published_expansion(self, canonical: str) -> Written | None:
         """What R4 publishes of a value set's codes; None when that is not all of them."""
+        if canonical.partition("|")[0] in _CUT_SHORT:
+            return None
         if canonical not in self._expanded:
             expansion = self._definitions.expansion(canonical)
             written = written_out(expansion) if expansion is not None else None
@@ -112,14 +117,25 @@ class Terminology:
         known = self._systems.get(canonical)
         if known is None:
             resource = self.published("CodeSystem", canonical)
-            known = self._remembered(canonical, resource) if resource is not None else None
+            if resource is not None:
+                return self._remembered(canonical, resource)
+            known = self._by_rule(canonical)
         return known
 
+    def _by_rule(self, canonical: str) -> CodeSystem | None:
+        url, _, version = canonical.partition("|")
+        publications = self._definitions.by_canonical, self._definitions.expansion
+        found = known_by_rule(url, version, *publications)
+        return None if found is None else self._kept(canonical, found)
+
     def _remembered(self, identity: Hashable, resource: Mapping[str, Any]) -> CodeSystem:
+        return self._kept(identity, read_code_system(resource))
+
+    def _kept(self, identity: Hashable, system: CodeSystem) -> CodeSystem:
         if len(self._systems) >= _MOST_REMEMBERED:
             self._systems.clear()
-        found = self._systems[identity] = read_code_system(resource)
-        return found
+        self._systems[identity] = system
+        return system
 
 
 __all__ = ["MOST_CODES", "MOST_NESTED", "MOST_SETS", "Terminology"]

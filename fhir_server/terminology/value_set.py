@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from fhir_server.errors import NotLoaded
 from fhir_server.terminology.code_system import CodeSystem
 from fhir_server.terminology.filters import Test
-from fhir_server.terminology.reading import text
+from fhir_server.terminology.reading import refusing, text
 
 
 class Coded(NamedTuple):
@@ -115,7 +115,7 @@ class Part:
             return False
         if self.source is None or self.trusted or self.source.content != "complete":
             return True
-        return code in self.source.concepts
+        return self.source.known(code) is not None
 
     def _member(self, code: str) -> Member:
         listed = None if self.listed is None else self.listed[code]
@@ -137,6 +137,11 @@ class Part:
             return filter(self._lists, self.listed)
         if self.source is None:
             raise self.missing or NotLoaded(f"The codes of {self.system} are not here.")
+        if not self.source.listable:
+            raise NotLoaded(
+                f"The codes of {self.system} cannot be asked for all at once: they follow a rule, "
+                "by which a code can be validated."
+            )
         codes = iter(self.source.concepts)
         for test in self.tests:
             codes = filter(test, codes)
@@ -177,18 +182,29 @@ class ValueSet:
         if self.active_only and member.inactive:
             return False
         return not any(
-            _same_version(part, member) and part.find(*member.coded) for part in self.excludes
+            self._is_about(part, member) and part.find(*member.coded) for part in self.excludes
         )
+
+    def _is_about(self, exclude: Part, member: Member) -> bool:
+        """Whether an exclude means the member's version of its code system.
+
+        One that states a version from which nothing is included means the codes of any version.
+        """
+        if not exclude.stated or exclude.version == member.version:
+            return True
+        ours = (part.version for part in self.includes if part.system == exclude.system)
+        return exclude.version not in ours
 
     def __iter__(self) -> Iterator[Member]:
         """All members, each once, in their order; NotLoaded when they are not known."""
         seen = set[tuple[str, str, str]]()
-        for part in self.includes:
-            for member in part:
-                identity = (member.system, member.code, member.version)
-                if identity not in seen and self._keeps(member):
-                    seen.add(identity)
-                    yield member
+        with refusing(f"The value set {self.name} cannot be expanded"):
+            for part in self.includes:
+                for member in part:
+                    identity = (member.system, member.code, member.version)
+                    if identity not in seen and self._keeps(member):
+                        seen.add(identity)
+                        yield member
 
     def parts(self, system: str = "") -> Iterator[Part]:
         """The parts that take codes of a system, or of any, within sets as well."""
@@ -197,8 +213,3 @@ class ValueSet:
                 yield part
             for each in part.sets:
                 yield from each.parts(system)
-
-
-def _same_version(part: Part, member: Member) -> bool:
-    """Whether an exclude is about the member's version of its code system."""
-    return not part.stated or part.system != member.system or part.version == member.version

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import uuid4
 
-from fhir_server.errors import BadRequest, NotLoaded
+from fhir_server.errors import BadRequest, NoDefinition, NotFound, NotLoaded
 from fhir_server.fhir.temporal import instant
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.operations.asking import (
@@ -130,10 +130,16 @@ async def _value_set(call: Call, context: Context, inquiry: Inquiry) -> ValueSet
     enclosed = given.resources("valueSet")
     if enclosed:
         return await inquiry.value_set_of(str(enclosed[0].get("url", "given")), enclosed[0])
-    url, version = given.text("url"), given.text("valueSetVersion")
-    if not url:
+    name = _named(call)
+    if not name:
         raise BadRequest("Give the url of a value set, or the valueSet itself.")
-    return await inquiry.value_set(f"{url}|{version}" if version else url)
+    return await inquiry.value_set(name)
+
+
+def _named(call: Call) -> str:
+    """The canonical of the value set that is named; empty when none is."""
+    url, version = call.arguments.text("url"), call.arguments.text("valueSetVersion")
+    return f"{url}|{version}" if version else url
 
 
 async def _require_supplements(call: Call, inquiry: Inquiry) -> None:
@@ -165,11 +171,13 @@ async def validate_code(call: Call, context: Context) -> Resource:
     value_set: ValueSet | None = None
     for each in asked:
         inquiry = inquiry_of(call, context, (each.system, each.version))
+        with finding():
+            await _require_supplements(call, inquiry)
         try:
-            with finding():
-                await _require_supplements(call, inquiry)
-                value_set = await _value_set(call, context, inquiry)
+            value_set = await _value_set(call, context, inquiry)
         except NotLoaded as error:
+            if isinstance(error, NoDefinition) and error.name == _named(call):
+                raise NotFound(error.message) from None
             verdicts.append(await unknown_value_set(each, inquiry, error))
         else:
             verdicts.append(await _verdict(each, value_set, inquiry, call))

@@ -13,6 +13,8 @@ from fhir_server.interactions.operations.results import Item, parameters, text, 
 from fhir_server.interactions.request import Resource
 from fhir_server.terminology.verdict import Finding, Verdict
 
+_STANDING: Final = "status-check"
+"""The kind of what is to be said of definitions rather than of the code."""
 _KINDS: Final = "http://hl7.org/fhir/tools/CodeSystem/tx-issue-type"
 
 
@@ -23,7 +25,7 @@ def answer(
     findings = [*further, *(each for verdict in verdicts for each in verdict.findings)]
     errors = [each.text for each in findings if each.severity == "error"]
     result = not errors and any(verdict.inside for verdict in verdicts)
-    told = errors or [each.text for each in findings]
+    told = errors or [each.text for each in findings if each.kind != _STANDING]
     return parameters(
         value("result", "boolean", result),
         *text("message", "string", " ".join(told)),
