@@ -9,14 +9,17 @@ https://hl7.org/fhir/R4/valueset.html#compositions
 What the rules refer to is looked for here, and what is not found is refused by name.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Protocol
 
-from fhir_server.errors import NoDefinition, NotLoaded
+from fhir_server.errors import NoDefinition, NotLoaded, TooCostly
 from fhir_server.terminology.code_system import CodeSystem
 from fhir_server.terminology.filters import test_of
 from fhir_server.terminology.reading import objects, text, texts
 from fhir_server.terminology.value_set import Part, ValueSet
+
+MOST_WAYS: Final = 2_000
+"""How many parts of value sets within one another may be asked for one code."""
 
 
 class Definitions(Protocol):
@@ -48,13 +51,32 @@ async def composed(
     name: str, resource: Mapping[str, Any], compose: Mapping[str, Any], definitions: Definitions
 ) -> ValueSet:
     """The value set of these rules."""
+    includes = [await _part(each, definitions) for each in objects(compose, "include")]
+    excludes = [await _part(each, definitions) for each in objects(compose, "exclude")]
+    parts = [*_each_once(includes), *_each_once(excludes)]
+    ways = sum(1 + sum(each.ways for each in part.sets) for part in parts)
+    if ways > MOST_WAYS:
+        raise TooCostly(
+            f"The value set {name} includes others that include one another in too many ways: "
+            f"{MOST_WAYS} are followed."
+        )
     return ValueSet(
         name,
         resource,
-        [await _part(each, definitions) for each in objects(compose, "include")],
-        [await _part(each, definitions) for each in objects(compose, "exclude")],
+        _each_once(includes),
+        _each_once(excludes),
         active_only=compose.get("inactive") is False,
+        ways=ways,
     )
+
+
+def _each_once(parts: Iterable[Part]) -> Sequence[Part]:
+    """The parts without those that only name the same value sets again."""
+    found: dict[object, Part] = {}
+    for part in parts:
+        named = (id(part),) if part.system else tuple(id(each) for each in part.sets)
+        found.setdefault(named, part)
+    return list(found.values())
 
 
 async def _part(part: Mapping[str, Any], definitions: Definitions) -> Part:

@@ -6,6 +6,7 @@ More codes than allowed are refused with their number, unless a page is asked fo
 from one order, that of the value set's rules and of its code systems; they are never nested.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,6 +20,9 @@ _PROPERTY: Final = (
     "http://hl7.org/fhir/5.0/StructureDefinition/extension-ValueSet.expansion.contains.property"
 )
 """How R4 carries what R5 has as an element."""
+
+_YIELD_EVERY: Final = 2_000
+"""Codes looked at before others have their turn."""
 
 Entry = dict[str, Any]
 """One of expansion.contains."""
@@ -43,6 +47,11 @@ class Wanted:
     without: frozenset[str] = frozenset()
     """Code systems that are left out, as `url` or `url|version`."""
 
+    @property
+    def selects(self) -> bool:
+        """Whether some codes of the value set may not be wanted."""
+        return bool(self.filter or self.active_only or self.selectable_only or self.without)
+
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
@@ -52,25 +61,36 @@ class Expansion:
     """Code systems and supplements, each by a name and its canonical."""
 
 
-def expand(value_set: ValueSet, wanted: Wanted, most: int) -> Expansion:
+async def expand(value_set: ValueSet, wanted: Wanted, most: int) -> Expansion:
     """The codes of a value set; NotLoaded when they are not known, TooCostly when too many."""
-    found = [each for each in value_set if _is_wanted(each, wanted)]
     paged = wanted.count is not None or wanted.offset > 0
-    page = _page(found, wanted) if paged else found
+    total, page = await _taken(value_set, wanted, most)
     if len(page) > most:
         raise TooCostly(
-            f"The value set {value_set.canonical} has {len(found)} codes; {most} are allowed at "
-            "once. Ask for a page, by count and offset, or for fewer by filter."
+            f"The value set {value_set.canonical} has {total} codes; {most} are allowed at once. "
+            "Ask for a page, by count and offset, or for fewer by filter."
         )
     write = _writer(value_set, wanted)
     flat = paged or not wanted.nested or _is_listed(value_set)
     contains = [write(each) for each in page] if flat else _nested(page, write)
-    return Expansion(len(found), contains, _used(value_set))
+    return Expansion(total, contains, _used(value_set))
 
 
-def _page(found: Sequence[Member], wanted: Wanted) -> Sequence[Member]:
-    end = None if wanted.count is None else wanted.offset + wanted.count
-    return found[wanted.offset : end]
+async def _taken(value_set: ValueSet, wanted: Wanted, most: int) -> tuple[int, Sequence[Member]]:
+    """How many codes there are, and those of the page; never many more than are allowed."""
+    most_taken = most + 1 if wanted.count is None else min(wanted.count, most + 1)
+    known = None if wanted.selects else value_set.size
+    total, page = 0, list[Member]()
+    for at, member in enumerate(value_set):
+        if known is not None and len(page) == most_taken:
+            return known, page
+        if _is_wanted(member, wanted):
+            if total >= wanted.offset and len(page) < most_taken:
+                page.append(member)
+            total += 1
+        if at % _YIELD_EVERY == 0:
+            await asyncio.sleep(0)
+    return total, page
 
 
 def _is_wanted(member: Member, wanted: Wanted) -> bool:
@@ -78,9 +98,13 @@ def _is_wanted(member: Member, wanted: Wanted) -> bool:
         return False
     if wanted.selectable_only and not member.selectable:
         return False
-    if {member.system, f"{member.system}|{member.version}"} & wanted.without:
+    if wanted.without and _is_without(member, wanted):
         return False
     return not wanted.filter or _has_words(member, wanted.filter)
+
+
+def _is_without(member: Member, wanted: Wanted) -> bool:
+    return not wanted.without.isdisjoint((member.system, f"{member.system}|{member.version}"))
 
 
 def _has_words(member: Member, words: str) -> bool:

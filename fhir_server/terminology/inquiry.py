@@ -257,4 +257,4 @@ class Inquiry:
         for (system, version), listed in entries.items():
             source = await self.known_code_system(system, "") if system else None
             parts.append(Part(system, version, source, listed, trusted=True))
-        return ValueSet(name, resource, parts, fixed=True)
+        return ValueSet(name, resource, parts, ways=len(parts))

@@ -6,6 +6,7 @@ It keeps what is read again and again; each question is an `Inquiry` of its own.
 """
 
 from collections.abc import Hashable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from fhir_server.definitions.registry import Definitions
@@ -33,6 +34,7 @@ class Terminology:
         self.most_codes = most_codes
         self._systems: dict[Hashable, CodeSystem] = {}
         self._expanded: dict[str, Written | None] = {}
+        self._published = lru_cache(maxsize=_MOST_REMEMBERED)(self._read_published)
 
     def inquiry(self, library: Library, wishes: Wishes | None = None) -> Inquiry:
         """A question about what is here for its caller."""
@@ -87,7 +89,15 @@ class Terminology:
             raise TooCostly(f"There are {number} codes in {what}; {self.most_codes} are allowed.")
 
     def published(self, type_: str, canonical: str) -> dict[str, Any] | None:
-        """What R4 publishes under a canonical, if that is of the type."""
+        """What R4 publishes under a canonical, if that is of the type; not to be changed."""
+        if type_ == "ValueSet":
+            return self._published(canonical)
+        return self._of_type(type_, canonical)
+
+    def _read_published(self, canonical: str) -> dict[str, Any] | None:
+        return self._of_type("ValueSet", canonical)
+
+    def _of_type(self, type_: str, canonical: str) -> dict[str, Any] | None:
         found = self._definitions.by_canonical(canonical)
         return found if found is not None and found["resourceType"] == type_ else None
 

@@ -158,14 +158,23 @@ class ValueSet:
     includes: Sequence[Part] = ()
     excludes: Sequence[Part] = ()
     active_only: bool = False
-    fixed: bool = False
-    """Whether it is an expansion that was written out, rather than rules."""
+    ways: int = 1
+    """How many parts are looked at to find that a code is none of it, within sets as well."""
 
     @property
     def canonical(self) -> str:
         """Url and version, or what else names it."""
         url, version = text(self.resource, "url"), text(self.resource, "version")
         return f"{url}|{version}" if url and version else url or self.name
+
+    @property
+    def size(self) -> int | None:
+        """How many members there are, where that is known without going through them."""
+        if len(self.includes) != 1 or self.excludes or self.active_only:
+            return None
+        (part,) = self.includes
+        plain = part.listed is None and not part.tests and not part.sets
+        return len(part.source.concepts) if plain and part.source is not None else None
 
     def find(self, system: str, code: str) -> Member | None:
         """The member with this code; NotLoaded when that cannot be told."""

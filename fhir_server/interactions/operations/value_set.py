@@ -64,7 +64,7 @@ async def expand_value_set(call: Call, context: Context) -> Resource:
         await _require_supplements(call, inquiry)
         _require_versions(value_set, inquiry)
         wanted = _wanted(call, value_set)
-        found = expand(value_set, wanted, context.searching.terminology.most_codes)
+        found = await expand(value_set, wanted, context.searching.terminology.most_codes)
     resource = value_set.resource
     shown = {
         name: member
