@@ -8,9 +8,12 @@ https://hl7.org/fhir/R4/valueset-issue-type.html
     │   ├── UnknownParameter  400 not-supported  a search parameter nobody defined
     │   ├── InvalidReference  400 invalid        a reference that cannot be followed
     │   ├── NotLoaded         400 not-supported  terminology that is not here
+    │   │   └── NoDefinition  400 not-supported  a value set or code system by its very name
+    │   ├── Circular          400 processing     a definition that is made of itself
     │   ├── UnknownCode       400 code-invalid   a code that its system does not have
     │   └── TooCostly         400 too-costly     right, but more work than allowed
     ├── NotFound              404 not-found
+    │   └── UnknownOperation  404 not-supported  an operation that is not there
     ├── MethodNotAllowed      405 not-supported
     ├── NotAcceptable         406 not-supported
     ├── VersionConflict       409 conflict       somebody else wrote first
@@ -69,6 +72,19 @@ class NotLoaded(BadRequest):
     issue = "not-supported"
 
 
+class NoDefinition(NotLoaded):
+    """A definition that is asked for by its name and is not here."""
+
+    def __init__(self, message: str, *, name: str = "") -> None:
+        super().__init__(message)
+        self.name = name
+        """The canonical that was asked for."""
+
+
+class Circular(BadRequest):
+    issue = "processing"
+
+
 class UnknownCode(BadRequest):
     issue = "code-invalid"
 
@@ -80,6 +96,10 @@ class TooCostly(BadRequest):
 class NotFound(FhirError):
     status = 404
     issue = "not-found"
+
+
+class UnknownOperation(NotFound):
+    issue = "not-supported"
 
 
 class MethodNotAllowed(FhirError):

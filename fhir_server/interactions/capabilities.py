@@ -13,6 +13,8 @@ from fhir_server.definitions.search_parameters import SearchParameter
 from fhir_server.errors import BadRequest
 from fhir_server.fhir.temporal import instant
 from fhir_server.interactions.context import Context, Interactions
+from fhir_server.interactions.operations import table as operations
+from fhir_server.interactions.operations.operation import SYSTEM
 from fhir_server.interactions.patch import FORMATS
 from fhir_server.interactions.plain_query import show_of
 from fhir_server.interactions.request import Reply, Request
@@ -70,6 +72,7 @@ def _rest(context: Context, facts: Sequence[str]) -> dict[str, Any]:
         **({"documentation": " ".join(facts)} if facts else {}),
         "resource": [_resource(type_, context, revincludes) for type_ in types],
         "interaction": [{"code": code} for code in _listed(context.table, _SYSTEM_CODES)],
+        **_operations(SYSTEM),
         "compartment": [compartment.url for compartment in compartments],
     }
 
@@ -95,7 +98,14 @@ def _resource(
             _parameter(type_, parameter, context)
             for parameter in context.searching.searchable(type_)
         ],
+        **_operations(type_),
     }
+
+
+def _operations(type_: str) -> dict[str, Any]:
+    """The operations of a type; no element where there are none."""
+    listed = [{"name": each.code, "definition": each.url} for each in operations.of_type(type_)]
+    return {"operation": listed} if listed else {}
 
 
 def _parameter(type_: str, parameter: SearchParameter, context: Context) -> dict[str, Any]:

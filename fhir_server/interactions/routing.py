@@ -61,13 +61,21 @@ async def perform(interaction: Interaction, request: Request, context: Context) 
 
 def _shape(path: Sequence[str]) -> str:
     if len(path) < 2:
-        return path[0] if path and path[0] in _PLACES else "[type]" if path else ""
+        return _first(path[0]) if path else ""
     if len(path) > len(_NAMES) + 1:
         return "/".join(path)
     shape = "[type]"
     for name, segment in zip(_NAMES, path[1:], strict=False):
-        shape += f"/{segment}" if segment[:1] in _NO_ID else name
+        first = segment[:1]
+        shape += "/$" if first == "$" else f"/{segment}" if first in _NO_ID else name
     return shape
+
+
+def _first(segment: str) -> str:
+    """The shape of a path of one segment."""
+    if segment[:1] == "$":
+        return "$"
+    return segment if segment in _PLACES else "[type]"
 
 
 _NAMES = ("/[id]", "/[member]", "/[vid]")

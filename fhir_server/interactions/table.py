@@ -11,6 +11,7 @@ from fhir_server.interactions.context import Interaction
 from fhir_server.interactions.create import create
 from fhir_server.interactions.delete import conditional_delete, delete
 from fhir_server.interactions.history import history
+from fhir_server.interactions.operations.table import operate
 from fhir_server.interactions.patch import conditional_patch, patch
 from fhir_server.interactions.read import read
 from fhir_server.interactions.routing import Table
@@ -47,5 +48,11 @@ TABLE = Table(
         Interaction("history-type", "GET", "[type]/_history", answer=history),
         Interaction("history-system", "GET", "_history", answer=history),
         Interaction("bundle", "POST", "", answer=bundle),
+        Interaction("operation", "GET", "$", answer=operate),
+        Interaction("operation", "POST", "$", answer=operate),
+        Interaction("operation", "GET", "[type]/$", answer=operate),
+        Interaction("operation", "POST", "[type]/$", answer=operate),
+        Interaction("operation", "GET", "[type]/[id]/$", answer=operate),
+        Interaction("operation", "POST", "[type]/[id]/$", answer=operate),
     ]
 )

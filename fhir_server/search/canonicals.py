@@ -7,6 +7,7 @@ They are searched for as anybody searches for them: by `url`, and by `version` w
 
 from typing import Any, Final
 
+import msgspec
 from msgspec.structs import replace
 
 from fhir_server.fhir import json_format
@@ -38,6 +39,13 @@ class StoredDefinitions:
             found = [each for each in found if _is_active(each)] or found
         return _held(found[0]) if found else None
 
+    async def versions(self, type_: str, url: str) -> list[str]:
+        found = (
+            msgspec.json.decode(each.content or b"{}", type=_Versioned)
+            for each in await self._find(type_, [("url", url)])
+        )
+        return [each.version for each in found if each.version]
+
     async def by_id(self, type_: str, id_: str) -> Held | None:
         found = await self._find(type_, [("_id", id_)])
         return _held(found[0]) if found else None
@@ -56,6 +64,12 @@ class StoredDefinitions:
         )
         page = await self._finder.find(replace(plan, limit=_MOST_ALIKE))
         return list(page.versions)
+
+
+class _Versioned(msgspec.Struct):
+    """What tells definitions of one url apart."""
+
+    version: str = ""
 
 
 def _held(version: Version) -> Held:

@@ -19,6 +19,7 @@ from fhir_server.errors import BadRequest
 from fhir_server.kit.clock import Clock, SystemClock
 from fhir_server.kit.url import with_query
 from fhir_server.search.binding import Binder
+from fhir_server.search.canonicals import StoredDefinitions
 from fhir_server.search.catalog import Catalog
 from fhir_server.search.clause import Clause, shown
 from fhir_server.search.compartments import membership
@@ -35,6 +36,7 @@ from fhir_server.search.controls import (
 from fhir_server.search.criterion import Criterion, any_of
 from fhir_server.search.explaining import Explanation, explain, narrowing
 from fhir_server.search.including import Linking
+from fhir_server.search.joining import Joining
 from fhir_server.search.paging import PAGE_PARAMETER, Cursors, Place, query_digest
 from fhir_server.search.planning import OLDEST_FIRST, Ways, dated_first, make_plan
 from fhir_server.search.prepared import Parts, Prepared
@@ -46,6 +48,8 @@ from fhir_server.search.subsetting import Subsetting
 from fhir_server.search.values.parameter import Context
 from fhir_server.search.words import FullText
 from fhir_server.storage.query import KeyIs, Order, Plan
+from fhir_server.terminology.library import Library
+from fhir_server.terminology.service import Terminology
 
 _MOST_REMEMBERED: Final = 1024
 """Searches whose meaning is kept."""
@@ -156,6 +160,16 @@ class Searching:
         if not query.clauses:
             raise BadRequest("At least one criterion is needed, such as identifier=system|value.")
         return self._binder.bind(type_, query.clauses, self._context(), lenient=False)[0]
+
+    @property
+    def terminology(self) -> Terminology:
+        """What value sets and code systems mean, for searches and for whoever else asks."""
+        return self._binder.terminology
+
+    def library(self, finder: Finder) -> Library:
+        """The definitions that are stored, as far as the caller may see them."""
+        joining = Joining(self._binder, self._context(), self._limits.joined)
+        return StoredDefinitions(joining, finder)
 
     def searchable(self, type_: str) -> Sequence[SearchParameter]:
         """Definitions of the parameters that a type can be searched by; KeyError if unknown."""

@@ -1,4 +1,4 @@
-"""Compose: the rules by which a value set takes codes, followed until all codes are known.
+"""Compose: the rules by which a value set takes codes, made ready to be asked.
 
 https://hl7.org/fhir/R4/valueset.html#compositions
 
@@ -6,19 +6,20 @@ https://hl7.org/fhir/R4/valueset.html#compositions
                of several sets in one include what is in each of them
     exclude    the same, taken away at the end
 
-What cannot be followed to the last code is refused by name.
+What the rules refer to is looked for here, and what is not found is refused by name.
 """
 
-from collections.abc import Callable, Mapping
-from functools import reduce
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from fhir_server.errors import NotLoaded
+from fhir_server.errors import NoDefinition, NotLoaded, TooCostly
 from fhir_server.terminology.code_system import CodeSystem
-from fhir_server.terminology.expansion import Coded
+from fhir_server.terminology.filters import test_of
 from fhir_server.terminology.reading import objects, text, texts
+from fhir_server.terminology.value_set import Part, ValueSet
 
-Codes = frozenset[Coded]
+MOST_WAYS: Final = 2_000
+"""How many parts of value sets within one another may be asked for one code."""
 
 
 class Definitions(Protocol):
@@ -28,75 +29,98 @@ class Definitions(Protocol):
         """All codes of a code system."""
         ...
 
-    async def known_code_system(self, url: str) -> CodeSystem | None:
+    async def known_code_system(self, url: str, version: str) -> CodeSystem | None:
         """What is here of a code system; None if that is nothing."""
         ...
 
-    async def members(self, canonical: str) -> Codes:
-        """All codes of a value set."""
+    async def value_set(self, canonical: str) -> ValueSet:
+        """A value set, ready to be asked."""
+        ...
+
+    @property
+    def trusts_lists(self) -> bool:
+        """Whether a code that is listed counts, even where its code system does not know it."""
+        ...
+
+    async def version(self, system: str, stated: str) -> str:
+        """The version to look for, where a value set states one or none."""
         ...
 
 
-async def composed(compose: Mapping[str, Any], definitions: Definitions) -> Codes:
-    """All codes that the rules select."""
-    active_only = compose.get("inactive") is False
-    taken: set[Coded] = set()
-    for part in objects(compose, "include"):
-        taken |= await _selected(part, definitions, active_only=active_only)
-    for part in objects(compose, "exclude") if taken else ():
-        taken -= await _selected(part, definitions, active_only=False)
-    return frozenset(taken)
-
-
-async def _selected(
-    part: Mapping[str, Any], definitions: Definitions, *, active_only: bool
-) -> Codes:
-    """What one include or exclude is about."""
-    sets = [await definitions.members(canonical) for canonical in texts(part, "valueSet")]
-    system = text(part, "system")
-    if system:
-        codes = await _of_system(part, system, definitions)
-        if active_only:
-            known = await definitions.known_code_system(system)
-            codes -= known.inactive if known is not None else frozenset()
-        sets.append(frozenset(Coded(system, code) for code in codes))
-    return reduce(frozenset.intersection, sets) if sets else frozenset()
-
-
-async def _of_system(
-    part: Mapping[str, Any], system: str, definitions: Definitions
-) -> frozenset[str]:
-    if "concept" in part:
-        return frozenset(filter(None, (text(each, "code") for each in objects(part, "concept"))))
-    found = await definitions.code_system(system, text(part, "version"))
-    codes = frozenset(found.up) - found.abstract
-    for each in objects(part, "filter"):
-        codes = _filtered(codes, each, found)
-    return codes
-
-
-def _filtered(codes: frozenset[str], rule: Mapping[str, Any], system: CodeSystem) -> frozenset[str]:
-    """The codes that a filter leaves."""
-    property_, operator, value = (text(rule, name) for name in ("property", "op", "value"))
-    operation = _OPERATIONS.get(operator)
-    if property_ not in {"concept", "code"} or operation is None:
-        raise NotLoaded(
-            f"Codes of {system.url} are chosen by {property_} {operator} {value}, and only "
-            f"{', '.join(_OPERATIONS)} of a concept can be followed."
+async def composed(
+    name: str, resource: Mapping[str, Any], compose: Mapping[str, Any], definitions: Definitions
+) -> ValueSet:
+    """The value set of these rules."""
+    includes = [await _part(each, definitions) for each in objects(compose, "include")]
+    excludes = [await _part(each, definitions) for each in objects(compose, "exclude")]
+    parts = [*_each_once(includes), *_each_once(excludes)]
+    ways = sum(1 + sum(each.ways for each in part.sets) for part in parts)
+    if ways > MOST_WAYS:
+        raise TooCostly(
+            f"The value set {name} includes others that include one another in too many ways: "
+            f"{MOST_WAYS} are followed."
         )
-    if value not in system.up:
-        raise NotLoaded(f"{system.url} has no code {value}, by which codes are chosen.")
-    return operation(codes, system, value)
+    return ValueSet(
+        name,
+        resource,
+        _each_once(includes),
+        _each_once(excludes),
+        active_only=compose.get("inactive") is False,
+        ways=ways,
+    )
 
 
-_OPERATIONS: Final[Mapping[str, Callable[[frozenset[str], CodeSystem, str], frozenset[str]]]] = {
-    "=": lambda codes, _, code: codes & {code},
-    "is-a": lambda codes, system, code: codes & system.below(code),
-    "descendent-of": lambda codes, system, code: codes & system.below(code) - {code},
-    "is-not-a": lambda codes, system, code: codes - system.below(code),
-    "generalizes": lambda codes, system, code: codes & system.above(code),
-}
-"""https://hl7.org/fhir/R4/valueset-filter-operator.html"""
+def _each_once(parts: Iterable[Part]) -> Sequence[Part]:
+    """The parts without those that only name the same value sets again."""
+    found: dict[object, Part] = {}
+    for part in parts:
+        named = (id(part),) if part.system else tuple(id(each) for each in part.sets)
+        found.setdefault(named, part)
+    return list(found.values())
+
+
+async def _part(part: Mapping[str, Any], definitions: Definitions) -> Part:
+    """What one include or exclude is about."""
+    sets = [await definitions.value_set(canonical) for canonical in texts(part, "valueSet")]
+    system = text(part, "system")
+    if not system:
+        return Part("", sets=sets)
+    stated = await definitions.version(system, text(part, "version"))
+    if "concept" in part:
+        return await _listing(part, system, stated, sets, definitions)
+    return await _rule(part, system, stated, sets, definitions)
+
+
+async def _listing(
+    part: Mapping[str, Any],
+    system: str,
+    stated: str,
+    sets: Sequence[ValueSet],
+    definitions: Definitions,
+) -> Part:
+    listed = {text(each, "code"): each for each in objects(part, "concept") if text(each, "code")}
+    missing = None
+    source = await definitions.known_code_system(system, stated)
+    if source is None:
+        what = f"version {stated} of the code system {system}" if stated else system
+        missing = NoDefinition(f"No codes of {what} are loaded here.")
+    trusted = definitions.trusts_lists
+    return Part(system, stated, source, listed, sets=sets, missing=missing, trusted=trusted)
+
+
+async def _rule(
+    part: Mapping[str, Any],
+    system: str,
+    stated: str,
+    sets: Sequence[ValueSet],
+    definitions: Definitions,
+) -> Part:
+    rules = objects(part, "filter")
+    try:
+        source = await definitions.code_system(system, stated)
+    except NotLoaded as error:
+        return Part(system, stated, sets=sets, missing=error)
+    return Part(system, stated, source, tests=[test_of(each, source) for each in rules], sets=sets)
 
 
 def implied(canonical: str) -> Mapping[str, Any] | None:

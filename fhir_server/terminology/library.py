@@ -1,10 +1,15 @@
-"""The library: value sets and code systems that are stored on the server, found for a caller.
+"""The library: definitions that are stored on the server or came with a request.
 
 https://hl7.org/fhir/R4/references.html#canonical
 """
 
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+
+from fhir_server.fhir import json_format
+from fhir_server.terminology.versions import age
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,49 @@ class Library(Protocol):
         """
         ...
 
+    async def versions(self, type_: str, url: str) -> Sequence[str]:
+        """The versions there are of a url, those that say none left out."""
+        ...
+
     async def by_id(self, type_: str, id_: str) -> Held | None:
         """The definition with an id; None if there is none."""
         ...
+
+
+class Enclosed:
+    """Definitions that came with a request, before those of another library."""
+
+    def __init__(self, resources: Sequence[Mapping[str, Any]], beneath: Library) -> None:
+        self._resources = sorted(resources, key=lambda each: age(_text(each, "version")))
+        self._beneath = beneath
+
+    async def by_canonical(self, type_: str, url: str, version: str) -> Held | None:
+        named = self._of(type_, url)
+        found = [each for each in named if version in ("", _text(each, "version"))]
+        return _held(found[-1]) if found else await self._beneath.by_canonical(type_, url, version)
+
+    async def versions(self, type_: str, url: str) -> Sequence[str]:
+        found = filter(None, (_text(each, "version") for each in self._of(type_, url)))
+        return [*found, *await self._beneath.versions(type_, url)]
+
+    async def by_id(self, type_: str, id_: str) -> Held | None:
+        return await self._beneath.by_id(type_, id_)
+
+    def _of(self, type_: str, url: str) -> Sequence[Mapping[str, Any]]:
+        return [
+            each
+            for each in self._resources
+            if _text(each, "resourceType") == type_ and _text(each, "url") == url
+        ]
+
+
+def _text(resource: Mapping[str, Any], name: str) -> str:
+    found = resource.get(name)
+    return found if isinstance(found, str) else ""
+
+
+def _held(resource: Mapping[str, Any]) -> Held:
+    """Named by a digest, as it has no version that would tell it from another of its id."""
+    content = json_format.write(dict(resource))
+    digest = hashlib.sha256(content).hexdigest()
+    return Held(_text(resource, "resourceType"), f"#{digest}", 0, content)

@@ -4,7 +4,9 @@ What is not there is empty. What stands there in another shape than R4 gives it 
 pass over a filter, say, would be to answer with codes that nobody chose.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import copy
 from typing import Any
 
 from fhir_server.errors import NotLoaded
@@ -30,6 +32,17 @@ def text(within: Mapping[str, Any], name: str) -> str:
     """A text."""
     found: str = _of(str, within, name, "", "a text")
     return found
+
+
+@contextmanager
+def refusing(what: str) -> Iterator[None]:
+    """Says in front of a refusal what it is about."""
+    try:
+        yield
+    except NotLoaded as error:
+        told = copy(error)  # which may be kept somewhere, to be raised again
+        told.message = f"{what}: {error.message}"
+        raise told from None
 
 
 def _all_of(kind: type, within: Mapping[str, Any], name: str, wanted: str) -> Sequence[Any]:

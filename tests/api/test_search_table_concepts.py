@@ -91,7 +91,7 @@ VALUE_SETS: Mapping[str, Mapping[str, Any]] = {
     "back": value_set("back", {"valueSet": [f"{SETS}/long-circle"]}),
     "loinc": value_set("loinc", of("http://loinc.org")),
     "nested-loinc": value_set("nested-loinc", {"valueSet": [f"{SETS}/loinc"]}),
-    "pattern": value_set("pattern", chosen(PLAIN, "regex", "p.*", "code")),
+    "pattern": value_set("pattern", chosen(PLAIN, "regex", "p.*", "colour")),
     "bare": {"url": f"{SETS}/bare", "status": "active"},
 }
 
@@ -261,10 +261,10 @@ REFUSED: list[tuple[str, str, str]] = [
      f"value set {SETS}/loinc cannot be expanded: No codes of http://loinc.org are loaded here."),
     (f"Observation?code:not-in={SETS}/nested-loinc", "not-supported", "cannot be expanded: The va"),
     (f"Observation?code:in={SETS}/pattern", "not-supported",
-     f"Codes of {PLAIN} are chosen by code regex p.*, and only "),
+     f"Codes of {PLAIN} are chosen by colour regex p.*, which cannot be followed"),
     (f"Observation?code:in={SETS}/bare", "not-supported", "It has no rules by which it takes "),
-    (f"Observation?code:in={SETS}/circle", "invalid", "includes itself"),
-    (f"Observation?code:in={SETS}/long-circle", "invalid", "includes itself"),
+    (f"Observation?code:in={SETS}/circle", "processing", "includes itself"),
+    (f"Observation?code:in={SETS}/long-circle", "processing", "includes itself"),
     ("Observation?code:in=http://hl7.org/fhir/ValueSet/body-site", "not-supported",
      "snomed.info/sct cannot be asked"),
     (f"Encounter?patient.gender:in={SETS}/none", "not-supported", "gender:in="),

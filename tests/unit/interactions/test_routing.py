@@ -51,6 +51,9 @@ def test_a_row_either_answers_or_decides(row: Any) -> None:
         ("POST", "Patient/1/Observation/_search", "search-compartment"),
         ("POST", "Patient/1/*/_search", "search-compartment"),
         ("POST", "Patient/1/_search", "search-compartment"),
+        ("GET", "$x", "operation"),
+        ("POST", "Patient/$x", "operation"),
+        ("GET", "Patient/1/$x", "operation"),
     ],
 )
 def test_a_path_finds_its_interaction(method: str, path: str, name: str) -> None:
@@ -64,7 +67,7 @@ def test_a_path_finds_its_interaction(method: str, path: str, name: str) -> None
         "Nobody",
         "Nobody/1/Observation",
         "Patient/1/2/3",
-        "Patient/1/$x",
+        "Patient/1/2/$x",
         "Patient/_history/2",
         "Patient/1/_history/2/3",
         "_other",

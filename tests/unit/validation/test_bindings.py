@@ -1,5 +1,6 @@
 """What is said of codes: https://hl7.org/fhir/R4/terminologies.html#binding."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -31,6 +32,9 @@ class Shelf:
             return None
         content = msgspec.json.encode({"resourceType": type_, "url": url, **resource})
         return Held(type_, "x", 1, content)
+
+    async def versions(self, type_: str, url: str) -> Sequence[str]:
+        return []
 
     async def by_id(self, type_: str, id_: str) -> Held | None:
         return None

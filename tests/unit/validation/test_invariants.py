@@ -47,6 +47,9 @@ class Nothing:
     async def by_canonical(self, type_: str, url: str, version: str) -> Held | None:
         return None
 
+    async def versions(self, type_: str, url: str) -> Sequence[str]:
+        return []
+
     async def by_id(self, type_: str, id_: str) -> Held | None:
         return None
 
