@@ -34,6 +34,7 @@ from fhir_server.search.searching import Searching
 from fhir_server.search.words import FullText
 from fhir_server.storage.base import KeyValue
 from fhir_server.storage.opening import Storage, open_store
+from fhir_server.validation.rules import Rules
 from fhir_server.validation.validator import Validator
 
 _STORE_PATIENCE = 2.0
@@ -122,6 +123,7 @@ async def _context(
         zone=settings.time_zone,
         ids=ids,
         validator=Validator(learner.definitions),
+        rules=Rules(learner.definitions, learner.vocabulary.searching.terminology),
         statement=lambda: statement(learner.vocabulary),
         bundle_received=metrics.bundle_received,
     )

@@ -20,6 +20,7 @@ from fhir_server.search.paging import Cursors
 from fhir_server.search.searching import Searching
 from fhir_server.storage.query import Guard
 from fhir_server.storage.versions import Version
+from fhir_server.validation.rules import Rules
 from fhir_server.validation.validator import Validator
 
 
@@ -73,7 +74,9 @@ class Context:
     """Where a time without a zone is meant to be."""
     ids: IdSource
     validator: Validator
-    """Judges what is about to be written."""
+    """Judges the structure of what is about to be written."""
+    rules: Rules
+    """Judges by invariants and bindings what has the right structure."""
     statement: Callable[[], bytes]
     """The CapabilityStatement of the running system."""
     bundle_received: Callable[[str, int], None] = _uncounted

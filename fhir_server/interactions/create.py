@@ -13,7 +13,7 @@ from fhir_server.interactions.writing import Draft
 async def create(request: Request, context: Context) -> Decision:
     """Store a new resource under an id of ours; with If-None-Exist only if nothing matches."""
     resource = resource_of(request, context.definitions.resource_types)
-    await require_valid(resource, context.validator)
+    await require_valid(resource, context)
     type_ = resource["resourceType"]
     guards = []
     criteria = if_none_exist(request)

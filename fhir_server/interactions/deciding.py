@@ -25,6 +25,8 @@ _PATIENCE = 15.0
 """Seconds for which a write is decided anew, from when others first were faster."""
 _LONGEST_PAUSE = 0.1
 
+_WHAT_CODES_MEAN = frozenset({"CodeSystem", "ValueSet"})
+
 _Sent = tuple[Resource, list[Link]]
 """A resource and its links as they were sent; an attempt changes where they point."""
 
@@ -85,4 +87,7 @@ def _links(resource: Resource, sent: dict[int, _Sent]) -> list[Link]:
 async def _commit(decision: Decision, context: Context) -> Sequence[Version]:
     if not decision.drafts:
         return ()
-    return await context.repository.commit(decision.drafts, decision.guards)
+    versions = await context.repository.commit(decision.drafts, decision.guards)
+    if any(draft.type in _WHAT_CODES_MEAN for draft in decision.drafts):
+        context.rules.forget()
+    return versions

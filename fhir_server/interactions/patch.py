@@ -59,7 +59,7 @@ async def _changed(
     assert current.content is not None  # noqa: S101 -- neither way leads to a deletion
     before = json_format.parse(current.content, max_depth=context.policy.json_depth)
     after = _storable(_applied(before, request, context), before, context)
-    await require_valid(after, context.validator, InvalidResult)
+    await require_valid(after, context, InvalidResult)
     draft = Draft(current.type, current.id, "PATCH", after, current)
 
     return Decision(

@@ -21,7 +21,7 @@ async def update(request: Request, context: Context) -> Decision:
     checked_id(id_, f"{type_}.id")
     resource = resource_of(request, context.definitions.resource_types)
     require_same_id(resource, id_)
-    await require_valid(resource, context.validator)
+    await require_valid(resource, context)
     current = await context.repository.current(type_, id_)
     return _put(request, resource, id_, current)
 
@@ -39,7 +39,7 @@ async def conditional_update(request: Request, context: Context) -> Decision:
     current = match.version
     if given is not None:
         checked_id(given, f"{type_}.id")
-    await require_valid(resource, context.validator)
+    await require_valid(resource, context)
     if current is not None:
         if given is not None and given != current.id:
             raise BadRequest(

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from fhir_server.errors import BadRequest
 from fhir_server.fhir.outcome import Issue
+from fhir_server.interactions.context import Context
 from fhir_server.interactions.request import Resource
-from fhir_server.validation.validator import Validator
 
 
 class InvalidResource(BadRequest):
@@ -30,12 +30,16 @@ class InvalidResult(InvalidResource):
 
 
 async def require_valid(
-    resource: Resource, validator: Validator, error: type[InvalidResource] = InvalidResource
+    resource: Resource, context: Context, error: type[InvalidResource] = InvalidResource
 ) -> None:
     """Raise the error unless the resource is right by the base specification."""
-    if validator.accepts(resource):
-        return
-    # What is wrong may be large; others go on while it is looked through.
-    issues = await asyncio.to_thread(validator.judge, resource)
-    if issues:
-        raise error(issues)
+    if not context.validator.accepts(resource):
+        # What is wrong may be large; others go on while it is looked through.
+        issues = await asyncio.to_thread(context.validator.judge, resource)
+        if issues:
+            raise error(issues)
+    if not context.rules.accepts(resource):
+        library = context.searching.library(context.repository)
+        issues = await context.rules.issues(resource, library)
+        if issues:
+            raise error(issues)

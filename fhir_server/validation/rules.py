@@ -7,6 +7,8 @@ parse it. What it does not tell is judged place by place, and warnings are only 
 resource must have the structure of its type: see `validator`.
 """
 
+import asyncio
+from time import monotonic
 from typing import Any, Final
 
 from fhir_server.definitions.registry import Definitions
@@ -22,6 +24,10 @@ from fhir_server.validation.walking import Walk
 Resource = dict[str, Any]
 
 _MOST_ISSUES: Final = 100
+_AT_ONCE: Final = 100
+"""Places judged before others have their turn."""
+_KEPT_SECONDS: Final = 5.0
+"""For how long what is known of codes is not asked again."""
 _AND_MORE: Final = Issue(
     "information",
     "incomplete",
@@ -38,9 +44,12 @@ class Rules:
         self._bindings = Bindings(table, terminology)
         self._places = Places(table)
         self._walk = Walk(table, self._invariants, self._bindings)
+        self._until = 0.0
 
     def accepts(self, resource: Resource) -> bool:
         """Whether a resource breaks no rule for certain; if not, only `issues` knows."""
+        if monotonic() > self._until:  # another process may have stored other codes
+            self.forget()
         return self._walk.resource(resource)
 
     async def issues(
@@ -59,7 +68,9 @@ class Rules:
             return []
         lent = environment or Environment()
         found: list[Issue] = []
-        for place in self._places.of(resource):
+        for number, place in enumerate(self._places.of(resource)):
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
             found += self._invariants.issues(place, lent, warnings=warnings)
             found += await self._bindings.issues(place, library, warnings=warnings)
             if len(found) > _MOST_ISSUES:
@@ -69,3 +80,4 @@ class Rules:
     def forget(self) -> None:
         """To be called when a value set or code system is stored, changed or deleted."""
         self._bindings.forget()
+        self._until = monotonic() + _KEPT_SECONDS
