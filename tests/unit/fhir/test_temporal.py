@@ -195,7 +195,8 @@ def _two(most: int) -> st.SearchStrategy[str]:
 
 _MOMENTS = st.tuples(
     st.one_of(
-        st.sampled_from(["0000", "0001", "9999", "1900", "2000"]), st.from_regex(r"[0-9]{4}", fullmatch=True)
+        st.sampled_from(["0000", "0001", "9999", "1900", "2000"]),
+        st.from_regex(r"[0-9]{4}", fullmatch=True),
     ),
     _two(13),
     _two(32),
