@@ -8,8 +8,9 @@ own url are none: they are names, by which others know it too.
 """
 
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from fhir_server.definitions.elements import ElementTable
 from fhir_server.interactions.request import Resource
@@ -27,9 +28,11 @@ Path and type of a node are told from it when they are needed, which is seldom.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One place in a resource that holds a reference or a uri, as it was sent."""
+class Link(msgspec.Struct, frozen=True):
+    """One place in a resource that holds a reference or a uri, as it was sent.
+
+    A struct, which is made in a quarter of a microsecond: a claim has dozens.
+    """
 
     holder: dict[str, Any] | list[Any]
     key: Any
@@ -76,7 +79,8 @@ def _candidates(resource: Resource, full_urls: Container[str]) -> Iterator[Link]
             if kind is str:
                 # An Expression, which always has a language, has a uri of the same name.
                 is_reference = name == "reference" and "language" not in node
-                if is_reference or (value in full_urls and name in URI_ELEMENTS):
+                # Names are asked first: to look up a value, all of it must be read.
+                if is_reference or (name in URI_ELEMENTS and value in full_urls):
                     yield Link(node, name, value, is_reference, trail, name)
             elif kind is dict:
                 trails.append((trail, value, name, None))

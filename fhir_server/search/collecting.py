@@ -21,7 +21,6 @@ from fhir_server.search.extracting import Find, Shared
 from fhir_server.search.gathering import Collect, Gathered
 from fhir_server.search.measuring import Marks
 from fhir_server.search.paths import Member, Part, Path, Truth, Tuple
-from fhir_server.search.remembering import Memory
 from fhir_server.search.rewriting import Compiled
 from fhir_server.search.schemes import PATIENT, Scheme, names_group
 from fhir_server.search.values import composite, quantity
@@ -51,11 +50,7 @@ def nearest(known: Collection[str], type_: str, elements: ElementTable) -> str |
 class Collectors:
     """Makes the collectors of parameters; `zone` and `base_url` are those of the values."""
 
-    def __init__(
-        self, elements: ElementTable, base_url: str, zone: tzinfo, memory: Memory | None = None
-    ) -> None:
-        """With a memory, what parts of composites give together is looked up there."""
-        self._memory = memory
+    def __init__(self, elements: ElementTable, base_url: str, zone: tzinfo) -> None:
         self._elements = elements
         self._base_url = base_url
         self._zone = zone

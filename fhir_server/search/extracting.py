@@ -234,7 +234,8 @@ class _Shapes:
             ]
             return self._walk.together(names, visits, joint)
 
-        return _taker(names), self._kept((*names, "", *visited), make)
+        needs = joint[0].needs if joint else ()
+        return _taker(names), self._kept((*names, "", *visited, "", *needs), make)
 
     def _measured(self, finds: list[Find]) -> _Step:
         """What is done with one quantity, for all who look at it."""

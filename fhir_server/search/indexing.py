@@ -62,7 +62,7 @@ class Indexer:
         self._known = definitions.resource_types
         self._patients = definitions.compartment(PATIENT)
         self._memory = Memory() if remembers else None
-        self._collectors = Collectors(definitions.elements, base_url, zone, self._memory)
+        self._collectors = Collectors(definitions.elements, base_url, zone)
         add = adder(self._entries)
         self._add_in_slot = add if self._memory is None else self._memory.of_each(add)
         self._types: dict[str, _TypeIndex] = {}

@@ -29,8 +29,6 @@ _LITTLE: Final = 100
 """Elements after which it shows whether remembering helps."""
 
 _said = msgspec.json.Encoder(decimal_format="number").encode
-_UNSAYABLE: Final = (ValueError, TypeError, RecursionError)
-"""Errors of saying what is no JSON, which no store keeps."""
 
 _Further = tuple[list[str], list[Key], list[Key]]
 """Members, codes and categories."""
@@ -51,30 +49,22 @@ class Memory:
         recall = self.of(visit)
 
         def recall_each(value: Any, gathered: Gathered) -> None:
-            for item in value:
-                recall(item, gathered)
+            if type(value) is list:
+                for item in value:
+                    recall(item, gathered)
+            else:
+                recall(value, gathered)
 
-        return self._of(visit, recall_each)
+        return recall_each
 
     def of(self, visit: Visit) -> Visit:
         """The same, looked up where it is known."""
-        return self._of(visit, None)
-
-    def _of(self, visit: Visit, each: Visit | None) -> Visit:  # noqa: C901 -- done most often of all, it is spared every call
-        """Arrays go to `each`, if there is one."""
         place = self._place(visit)
         known, meet = place.known.get, place.meet
 
         def recall(value: Any, gathered: Gathered) -> None:
-            if each is not None and type(value) is list:
-                each(value, gathered)
-                return
-            if not place.helps:
-                visit(value, gathered)
-                return
-            try:
-                said = value if type(value) is str else _said(value)
-            except _UNSAYABLE:
+            said = _said_if_any(value) if place.helps else None
+            if said is None:
                 visit(value, gathered)
                 return
             given = known(said)
@@ -87,13 +77,7 @@ class Memory:
             if intervals:
                 gathered.intervals += intervals
             if further:
-                members, codes, categories = further
-                if members:
-                    gathered.members += members
-                if codes:
-                    gathered.codes += codes
-                if categories:
-                    gathered.categories += categories
+                _add(further, gathered)
 
         return recall
 
@@ -142,12 +126,27 @@ class _Place:
             return
         new = Gathered(resource=gathered.resource)
         self._visit(what, new)
-        keys = new.keys if len(set(new.keys)) == len(new.keys) else list(dict.fromkeys(new.keys))
-        gathered.keys += keys
-        gathered.intervals += new.intervals
-        gathered.members += new.members
-        gathered.codes += new.codes
-        gathered.categories += new.categories
         further = (new.members, new.codes, new.categories)
+        gathered.keys += new.keys
+        gathered.intervals += new.intervals
+        _add(further, gathered)
+        keys = list(dict.fromkeys(new.keys))
         self._make_room(_ENTRY + len(said) + _TERM * (len(keys) + len(new.intervals)))
         self.known[said] = keys, new.intervals, further if any(further) else None
+
+
+def _said_if_any(value: Any) -> bytes | str | None:
+    try:
+        return value if type(value) is str else _said(value)
+    except (ValueError, TypeError, RecursionError):  # no JSON, which no store keeps
+        return None
+
+
+def _add(further: _Further, gathered: Gathered) -> None:
+    members, codes, categories = further
+    if members:
+        gathered.members += members
+    if codes:
+        gathered.codes += codes
+    if categories:
+        gathered.categories += categories

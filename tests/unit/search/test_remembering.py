@@ -124,11 +124,11 @@ def test_an_element_is_looked_at_once_until_the_memory_is_full() -> None:
 
 
 def test_what_is_kept_is_limited_in_bytes() -> None:
-    memory = Memory(most=100_000)
+    memory = Memory(most=50_000)
     visit = memory.of_each(_keeping([]))
     _gathered(visit, [str(number) * 100 for number in range(100, 190)])
     assert 0 < len(_known(memory)) < 90
-    assert sum(map(len, _known(memory))) < 100_000
+    assert sum(map(len, _known(memory))) < 50_000
 
 
 def _known(memory: Memory) -> list[Any]:
