@@ -259,7 +259,7 @@ class Connection(asyncio.Protocol):
 
     def _is_idle(self) -> bool:
         """Whether all that has come before is parsed, and all that was begun is answered."""
-        busy = self._rest or self._waiting or self._last or self._refusal
+        busy = self._rest or self._waiting or self._last
         return self._between and self._answering is None and not busy
 
     def _begin_same(self, scope: Scope) -> None:
