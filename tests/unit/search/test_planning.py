@@ -10,7 +10,7 @@ from fhir_server.search.catalog import Catalog
 from fhir_server.search.criterion import NOTHING, Rank, any_of, around
 from fhir_server.search.drivers import long
 from fhir_server.search.indexing import Indexer
-from fhir_server.search.planning import Ways, candidates
+from fhir_server.search.planning import candidates
 from fhir_server.search.schemes import PATIENT, Scheme, scheme_of
 from fhir_server.search.searching import Searching
 from fhir_server.storage.query import (
@@ -362,41 +362,6 @@ def test_what_has_no_index_of_its_own_begins_where_all_its_matches_are(
     test: Test, driver: Driver | None
 ) -> None:
     assert around(test) == driver
-
-
-@pytest.mark.anyio
-async def test_a_shape_that_was_met_before_keeps_no_values(searching: Searching) -> None:
-    """Each search is planned for its own patient, code and date."""
-    counts = Counts({DriverIs: 1, KeyIs: 1})
-    found = [
-        await plan(
-            searching,
-            "Observation",
-            [("patient", str(at)), ("code", f"{LOINC}|{at}"), ("date", f"ge{2000 + at}")],
-            counts,
-        )
-        for at in range(3)
-    ]
-    drives = [each.drive for each in found if isinstance(each.drive, DriverIs)]
-    assert len({drive.drivers for drive in drives}) == 3
-    assert len({drive.end for drive in drives}) == 3
-    assert len({each.tests for each in found}) == 3
-
-
-def test_ways_are_made_once_though_two_ask_at_a_time(
-    catalog: Catalog, searching: Searching
-) -> None:
-    pairs = [("patient", "1"), ("code", f"{LOINC}|a"), ("date", "ge2000"), ("status", "final")]
-    criteria = plain_criteria(searching, "Observation", pairs)
-    expected = list(candidates(scheme(catalog, "Observation"), criteria, Order()))
-    ways = Ways(scheme(catalog, "Observation"), criteria, Order())
-    one, other = iter(ways), iter(ways)
-    seen = [next(one), next(other), next(other), next(one), *other], [*one]
-    assert len(expected) > 3
-    assert list(ways) == expected
-    assert seen[0] == [*expected[:1] * 2, *expected[1:2] * 2, *expected[2:]]
-    assert seen[1] == expected[2:]
-    assert all(a is b for a, b in zip(ways, ways, strict=True))
 
 
 @pytest.mark.anyio
