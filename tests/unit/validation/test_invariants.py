@@ -71,15 +71,15 @@ def examples() -> Sequence[tuple[dict[str, Any], int]]:
 
 @cache
 def mutations() -> Mutations:
-    planted = defaultdict(list)
+    planted: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for case in json.loads(CASES.read_text("utf-8"), parse_float=Decimal):
         planted[case["type"]] += [
             value
             for value in (case["good"], case.get("bad"))
             if isinstance(value, dict) and set(value) - {"resourceType"}
         ]
-    planted = {type_: values for type_, values in planted.items() if values}
-    return Mutations(load_definitions().elements, short_examples(), planted)
+    usable = {type_: values for type_, values in planted.items() if values}
+    return Mutations(load_definitions().elements, short_examples(), usable)
 
 
 def short_examples() -> list[dict[str, Any]]:
