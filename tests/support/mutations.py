@@ -1,13 +1,14 @@
 """Resources changed at random that keep the structure of their types.
 
-Parts are taken away, exchanged for those of the same type elsewhere, and added from there; texts
-and codes are exchanged for others of the same element; a primitive loses its value for an
-extension. What results may be nonsense, and that is what it is for.
+Parts are set in that somebody thought of, are taken away, exchanged for those of the same type
+elsewhere, and added from there; texts and codes are exchanged for others of the same element; a
+primitive loses its value for an extension. What results may be nonsense, and that is what it is
+for.
 """
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy as copied
 from typing import Any, NamedTuple
 
@@ -30,8 +31,15 @@ class _Part(NamedTuple):
 
 
 class Mutations:
-    def __init__(self, table: ElementTable, resources: Sequence[Json]) -> None:
+    def __init__(
+        self,
+        table: ElementTable,
+        resources: Sequence[Json],
+        planted: Mapping[str, Sequence[Json]],
+    ) -> None:
+        """`planted` are objects by their types that are set in often."""
         self._table = table
+        self._planted = planted
         self._values: dict[tuple[str, str], list[Any]] = defaultdict(list)
         self._objects: dict[str, list[Json]] = defaultdict(list)
         for resource in resources:
@@ -46,10 +54,33 @@ class Mutations:
         changed: Json = copied(resource)
         for _ in range(changes):
             parts = list(self._parts(changed, changed["resourceType"]))
-            if parts:
+            places = [each for each in parts if each.kind in self._planted]
+            if chance.random() < 0.2:
+                self._plant_at_root(changed, chance)
+            elif places and chance.random() < 0.5:
+                self._plant(chance.choice(places), chance)
+            elif parts:
                 change = chance.choice((self._take_away, self._exchange, self._add, self._hollow))
                 change(chance.choice(parts), chance)
         return changed
+
+    def _plant(self, part: _Part, chance: random.Random) -> None:
+        value = copied(chance.choice(self._planted[part.kind]))
+        if part.element.many:
+            values = part.holder[part.key]
+            values[chance.randrange(len(values))] = value
+        else:
+            part.holder[part.key] = value
+
+    def _plant_at_root(self, resource: Json, chance: random.Random) -> None:
+        type_ = resource["resourceType"]
+        known = self._table.by_key(type_)
+        value = chance.choice(self._planted.get(type_, [{}]))
+        for key in value.keys() & known.keys():
+            for other in known[key].keys:
+                resource.pop(other, None)
+                resource.pop(f"_{other}", None)
+            resource[key] = copied(value[key])
 
     def _parts(self, holder: Json, type_: str) -> Iterator[_Part]:
         known = self._table.by_key(type_)
@@ -75,8 +106,9 @@ class Mutations:
         values = self._values[part.type, part.key]
         if part.kind not in self._table.primitives and not part.element.many:
             values = self._objects[part.kind]
-        part.holder[part.key] = copied(chance.choice(values))
-        part.holder.pop(f"_{part.key}", None)
+        if values:
+            part.holder[part.key] = copied(chance.choice(values))
+            part.holder.pop(f"_{part.key}", None)
 
     def _add(self, part: _Part, chance: random.Random) -> None:
         """A member that another object of the type has."""
