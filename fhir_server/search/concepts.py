@@ -29,8 +29,8 @@ from fhir_server.search.values import token
 from fhir_server.search.values.escapes import unescape, wrong
 from fhir_server.search.values.parameter import Parameter
 from fhir_server.storage.query import KeyIs, Not, Test
+from fhir_server.terminology.expansion import Codes
 from fhir_server.terminology.library import Library
-from fhir_server.terminology.value_set import Codes
 
 _CODED: Final = frozenset({"Coding", "CodeableConcept", "code"})
 _Meaning = Callable[[Library], Awaitable[Codes]]

@@ -51,8 +51,11 @@ async def composed(
     name: str, resource: Mapping[str, Any], compose: Mapping[str, Any], definitions: Definitions
 ) -> ValueSet:
     """The value set of these rules."""
-    includes = [await _part(each, definitions) for each in objects(compose, "include")]
-    excludes = [await _part(each, definitions) for each in objects(compose, "exclude")]
+    active_only = compose.get("inactive") is False
+    includes = [
+        await _part(each, definitions, known=active_only) for each in objects(compose, "include")
+    ]
+    excludes = [await _part(each, definitions, known=False) for each in objects(compose, "exclude")]
     parts = [*_each_once(includes), *_each_once(excludes)]
     ways = sum(1 + sum(each.ways for each in part.sets) for part in parts)
     if ways > MOST_WAYS:
@@ -65,7 +68,7 @@ async def composed(
         resource,
         _each_once(includes),
         _each_once(excludes),
-        active_only=compose.get("inactive") is False,
+        active_only=active_only,
         ways=ways,
     )
 
@@ -79,14 +82,16 @@ def _each_once(parts: Iterable[Part]) -> Sequence[Part]:
     return list(found.values())
 
 
-async def _part(part: Mapping[str, Any], definitions: Definitions) -> Part:
-    """What one include or exclude is about."""
+async def _part(part: Mapping[str, Any], definitions: Definitions, *, known: bool) -> Part:
+    """What one include or exclude is about; `known`: what is known of listed codes matters."""
     sets = [await definitions.value_set(canonical) for canonical in texts(part, "valueSet")]
     system = text(part, "system")
     if not system:
         return Part("", sets=sets)
     stated = await definitions.version(system, text(part, "version"))
     if "concept" in part:
+        if definitions.trusts_lists and not known:
+            return Part(system, stated, None, _listed(part), sets=sets, trusted=True)
         return await _listing(part, system, stated, sets, definitions)
     return await _rule(part, system, stated, sets, definitions)
 
@@ -98,14 +103,18 @@ async def _listing(
     sets: Sequence[ValueSet],
     definitions: Definitions,
 ) -> Part:
-    listed = {text(each, "code"): each for each in objects(part, "concept") if text(each, "code")}
     missing = None
     source = await definitions.known_code_system(system, stated)
     if source is None:
         what = f"version {stated} of the code system {system}" if stated else system
         missing = NoDefinition(f"No codes of {what} are loaded here.")
-    trusted = definitions.trusts_lists
+    trusted, listed = definitions.trusts_lists, _listed(part)
     return Part(system, stated, source, listed, sets=sets, missing=missing, trusted=trusted)
+
+
+def _listed(part: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """What a part says of each code that it lists."""
+    return {text(each, "code"): each for each in objects(part, "concept") if text(each, "code")}
 
 
 async def _rule(

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fhir_server.errors import Circular, NotLoaded
+from fhir_server.terminology.expansion import Coded
 from fhir_server.terminology.reading import objects, one, text
-from fhir_server.terminology.value_set import Coded
 
 _OTHER_WAY: Final[Mapping[str, str]] = {
     "wider": "narrower",

@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/valueset.html#expansion
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fhir_server.terminology.reading import objects, text
 
@@ -12,6 +12,32 @@ _PART: Final = "http://hl7.org/fhir/StructureDefinition/valueset-toocostly"
 
 Written = Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]]
 """Entries by code, by system and version."""
+
+
+class Coded(NamedTuple):
+    """A code of a code system."""
+
+    system: str
+    code: str
+
+
+Codes = frozenset[Coded]
+
+
+def codes_of(expansion: Mapping[str, Any]) -> Codes | None:
+    """All codes of an expansion; None when it is only a part, such as one page.
+
+    What is abstract is there to be read by people and is no member.
+    """
+    written = written_out(expansion)
+    if written is None:
+        return None
+    return frozenset(
+        Coded(system, code)
+        for (system, _), entries in written.items()
+        for code, entry in entries.items()
+        if entry.get("abstract") is not True
+    )
 
 
 def written_out(expansion: Mapping[str, Any]) -> Written | None:

@@ -5,7 +5,7 @@ be loaded. An expansion that is whole is taken as it is; else the rules are foll
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from fhir_server.errors import Circular, NoDefinition, NotLoaded, TooCostly
@@ -86,6 +86,12 @@ class Inquiry:
         """Value sets within those that were read, by the references to them."""
         self._within: list[str] = []
         """The value sets that are being read, each for the sake of the one before."""
+
+    def again(self, carried: tuple[str, str]) -> "Inquiry":
+        """The same question for another code, which carries this version of its code system."""
+        other = Inquiry(self._stock, self._library, replace(self.wishes, carried=carried))
+        other._systems = self._systems
+        return other
 
     async def value_set(self, canonical: str) -> ValueSet:
         """The value set named by `url` or `url|version`; NotLoaded says what is not here."""
@@ -238,7 +244,7 @@ class Inquiry:
         resource = self._stock.published("ValueSet", named)
         entries = self._stock.published_expansion(named) if resource is not None else None
         if entries is not None:
-            return await self._written(named, resource or {}, entries)
+            return replace(await self._written(named, resource or {}, entries), published=True)
         rules = one(resource, "compose") if resource is not None else implied(canonical)
         if rules is None:
             raise NoDefinition(f"There is no value set {named} here.", name=canonical)
@@ -255,6 +261,7 @@ class Inquiry:
     async def _written(self, name: str, resource: Mapping[str, Any], entries: Written) -> ValueSet:
         parts = []
         for (system, version), listed in entries.items():
-            source = await self.known_code_system(system, "") if system else None
+            known = system and not self.trusts_lists
+            source = await self.known_code_system(system) if known else None
             parts.append(Part(system, version, source, listed, trusted=True))
         return ValueSet(name, resource, parts, ways=len(parts))

@@ -3,13 +3,15 @@
 https://hl7.org/fhir/R4/references.html#canonical
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from fhir_server.fhir import json_format
 from fhir_server.terminology.versions import age
+
+ENCLOSED: Final = 0
+"""The number of what has no version, and is not to be remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class Held:
     type: str
     id: str
     number: int
-    """Of the version."""
+    """Of the version; ENCLOSED for what came with a request."""
     content: bytes
     """The resource as JSON."""
 
@@ -74,7 +76,4 @@ def _text(resource: Mapping[str, Any], name: str) -> str:
 
 
 def _held(resource: Mapping[str, Any]) -> Held:
-    """Named by a digest, as it has no version that would tell it from another of its id."""
-    content = json_format.write(dict(resource))
-    digest = hashlib.sha256(content).hexdigest()
-    return Held(_text(resource, "resourceType"), f"#{digest}", 0, content)
+    return Held(_text(resource, "resourceType"), "", ENCLOSED, json_format.write(dict(resource)))

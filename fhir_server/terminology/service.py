@@ -13,14 +13,16 @@ from fhir_server.definitions.registry import Definitions
 from fhir_server.errors import TooCostly, UnknownCode
 from fhir_server.fhir import json_format
 from fhir_server.terminology.code_system import CodeSystem, read_code_system
-from fhir_server.terminology.expansion import Written, written_out
+from fhir_server.terminology.expansion import Coded, Codes, Written, written_out
 from fhir_server.terminology.inquiry import MOST_NESTED, MOST_SETS, Inquiry, Wishes
-from fhir_server.terminology.library import Held, Library
+from fhir_server.terminology.library import ENCLOSED, Held, Library
 from fhir_server.terminology.rules import known_by_rule
-from fhir_server.terminology.value_set import Coded, Codes, ValueSet
+from fhir_server.terminology.value_set import ValueSet
 
 MOST_CODES: Final = 10_000
 _MOST_REMEMBERED: Final = 64
+_MOST_CONCEPTS: Final = 150_000
+"""Of all code systems that are remembered; one that has more is remembered alone."""
 _CUT_SHORT: Final = frozenset({"http://hl7.org/fhir/ValueSet/condition-code"})
 """Published expansions that end after 1,000 codes of SNOMED CT and do not say so."""
 
@@ -34,6 +36,8 @@ class Terminology:
         self.most_codes = most_codes
         self._systems: dict[Hashable, CodeSystem] = {}
         self._expanded: dict[str, Written | None] = {}
+        self._coded: dict[str, Codes] = {}
+        """Codes of published value sets, by their canonicals."""
         self._published = lru_cache(maxsize=_MOST_REMEMBERED)(self._read_published)
 
     def inquiry(self, library: Library, wishes: Wishes | None = None) -> Inquiry:
@@ -54,7 +58,12 @@ class Terminology:
         return self._codes(f"ValueSet/{id_}", found)
 
     def _codes(self, what: str, value_set: ValueSet) -> Codes:
-        found = frozenset(each.coded for each in value_set if each.selectable)
+        known = self._coded.get(value_set.name) if value_set.published else None
+        found = known if known is not None else value_set.coded(headings=False)
+        if value_set.published and known is None:
+            if len(self._coded) >= _MOST_REMEMBERED:
+                self._coded.clear()
+            self._coded[value_set.name] = found
         self.require_few(what, len(found))
         return found
 
@@ -117,7 +126,9 @@ class Terminology:
         return self._expanded[canonical]
 
     def held_system(self, held: Held) -> CodeSystem:
-        """A stored code system, read once."""
+        """A code system, read once if it is stored."""
+        if held.number == ENCLOSED:
+            return read_code_system(json_format.parse(held.content))
         identity = held.type, held.id, held.number
         known = self._systems.get(identity)
         return known or self._remembered(identity, json_format.parse(held.content))
@@ -142,7 +153,8 @@ class Terminology:
         return self._kept(identity, read_code_system(resource))
 
     def _kept(self, identity: Hashable, system: CodeSystem) -> CodeSystem:
-        if len(self._systems) >= _MOST_REMEMBERED:
+        kept = sum(len(each.concepts) for each in self._systems.values())
+        if len(self._systems) >= _MOST_REMEMBERED or kept + len(system.concepts) > _MOST_CONCEPTS:
             self._systems.clear()
         self._systems[identity] = system
         return system

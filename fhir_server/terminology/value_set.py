@@ -5,24 +5,16 @@ https://hl7.org/fhir/R4/valueset.html#compositions
 To ask for one code never goes through all of them: a part knows its codes by a table or by a test.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fhir_server.errors import NotLoaded
 from fhir_server.terminology.code_system import CodeSystem
+from fhir_server.terminology.expansion import Coded, Codes
 from fhir_server.terminology.filters import Test
 from fhir_server.terminology.reading import refusing, text
 
-
-class Coded(NamedTuple):
-    """A code of a code system."""
-
-    system: str
-    code: str
-
-
-Codes = frozenset[Coded]
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -132,6 +124,28 @@ class Part:
             if all(each.find(*member.coded) for each in others):
                 yield member
 
+    def coded(self, *, headings: bool) -> Codes:
+        """All members at once; with or without those that are there to hold others together."""
+        if not self.system and self.listed is None:
+            own = self.sets[0].coded(headings=headings) if self.sets else frozenset()
+            others = self.sets[1:]
+        else:
+            codes = self._own_codes(headings=headings)
+            own, others = frozenset([Coded(self.system, each) for each in codes]), self.sets
+        for each in others:
+            own &= each.coded(headings=True)
+        return own
+
+    def _own_codes(self, *, headings: bool) -> Iterable[str]:
+        codes = self._codes()
+        if headings:
+            return codes
+        if self.listed is not None:
+            listed = self.listed
+            return [code for code in codes if listed[code].get("abstract") is not True]
+        abstract = self.source.abstract if self.source is not None else frozenset[str]()
+        return [code for code in codes if code not in abstract]
+
     def _codes(self) -> Iterator[str]:
         if self.listed is not None:
             return filter(self._lists, self.listed)
@@ -158,6 +172,8 @@ class ValueSet:
     includes: Sequence[Part] = ()
     excludes: Sequence[Part] = ()
     active_only: bool = False
+    published: bool = False
+    """Whether these are the codes that R4 publishes, as they are."""
     ways: int = 1
     """How many parts are looked at to find that a code is none of it, within sets as well."""
 
@@ -214,6 +230,17 @@ class ValueSet:
                     if identity not in seen and self._keeps(member):
                         seen.add(identity)
                         yield member
+
+    def coded(self, *, headings: bool) -> Codes:
+        """All members at once, without what else is known of them; as `Part.coded`."""
+        if self.active_only or any(part.stated for part in self.excludes):
+            return frozenset(each.coded for each in self if headings or each.selectable)
+        with refusing(f"The value set {self.name} cannot be expanded"):
+            taken = [part.coded(headings=headings) for part in self.includes]
+            found = frozenset[Coded]().union(*taken)
+            for part in self.excludes if found else ():
+                found -= part.coded(headings=True)
+        return found
 
     def parts(self, system: str = "") -> Iterator[Part]:
         """The parts that take codes of a system, or of any, within sets as well."""

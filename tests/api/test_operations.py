@@ -8,7 +8,7 @@ from fhir_server.definitions.registry import load_definitions
 from fhir_server.interactions.operations.table import OPERATIONS, definition_of
 from tests.support.asserts import assert_issue
 from tests.support.builders import a_batch, a_transaction
-from tests.support.server import Server
+from tests.support.server import Server, Start
 
 pytestmark = pytest.mark.anyio
 
@@ -188,3 +188,16 @@ async def test_the_capability_statement_lists_the_operations_there_are(server: S
     listed |= {("", each["name"], each["definition"]) for each in rest.get("operation", ())}
 
     assert listed == {(each.type, each.code, each.url) for each in OPERATIONS}
+
+
+async def test_answers_of_operations_count_as_what_a_bundle_may_hold(start: Start) -> None:
+    expand = {"method": "POST", "url": "ValueSet/$expand"}
+    asked = parameters(url="http://hl7.org/fhir/ValueSet/administrative-gender")
+    bundle = a_batch(*({"request": expand, "resource": asked} for _ in range(5)))
+    async with start(max_bundle_answer=2_000) as server:
+        response = await server.post("", bundle)
+
+    statuses = [entry["response"]["status"][:3] for entry in response.json()["entry"]]
+    assert statuses[0] == "200"
+    assert statuses[-1] == "400"
+    assert response.json()["entry"][-1]["response"]["outcome"]["issue"][0]["code"] == "too-costly"

@@ -168,3 +168,16 @@ async def test_nonsense_in_definitions_is_refused_or_changes_nothing(
         for operation, given in OPERATIONS:
             response = await post(server, operation, **given, **{"tx-resource": definitions})
             assert response.status_code in {200, 400, 404}, (definitions[0], response.text)
+
+
+async def test_a_concept_of_very_many_codings_is_too_costly(server: Server) -> None:
+    concept_ = {"coding": [{"system": SYSTEM, "code": "a"}] * 101}
+    given = [
+        {"name": "codeableConcept", "valueCodeableConcept": concept_},
+        {"name": "url", "valueUri": "http://hl7.org/fhir/ValueSet/administrative-gender"},
+    ]
+    body = {"resourceType": "Parameters", "parameter": given}
+    response = await server.post("ValueSet/$validate-code", body)
+
+    words = "The codeableConcept has 101 codings; 100 are looked at at once."
+    assert_issue(response, 400, "too-costly", words)

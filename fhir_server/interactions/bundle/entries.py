@@ -41,7 +41,8 @@ class Entry:
     @property
     def reads(self) -> bool:
         """Whether it only asks for something."""
-        return self.request.method in {"GET", "HEAD"} or self.request.path[-1:] == ["_search"]
+        last = self.request.path[-1] if self.request.path else ""
+        return self.request.method in {"GET", "HEAD"} or last == "_search" or last[:1] == "$"
 
     @property
     def root(self) -> str:

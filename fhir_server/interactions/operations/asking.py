@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from fhir_server.errors import BadRequest, NoDefinition, NotFound
+from fhir_server.errors import BadRequest, NoDefinition, NotFound, TooCostly
 from fhir_server.fhir import json_format
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.operations.operation import Call
@@ -30,6 +30,8 @@ VERSIONS: Final[Mapping[str, str]] = {
     "force-system-version": "canonical*",
     "default-valueset-version": "canonical*",
 }
+MOST_CODINGS: Final = 100
+"""Codings of one concept that are validated together."""
 _EXPANSION_PARAMETER: Final = "http://hl7.org/fhir/StructureDefinition/valueset-expansion-parameter"
 
 
@@ -40,8 +42,8 @@ def library_of(call: Call, context: Context) -> Library:
     return Enclosed(enclosed, stored) if enclosed else stored
 
 
-def inquiry_of(call: Call, context: Context, carried: tuple[str, str] = ("", "")) -> Inquiry:
-    """A question as the arguments want it answered; of a code that carries this version."""
+def inquiry_of(call: Call, context: Context) -> Inquiry:
+    """A question as the arguments want it answered."""
     given = call.arguments
     rules = VersionRules(
         by_system(given.texts("system-version")),
@@ -50,9 +52,8 @@ def inquiry_of(call: Call, context: Context, carried: tuple[str, str] = ("", "")
     )
     wishes = Wishes(
         rules,
-        carried,
-        by_system(given.texts("default-valueset-version")),
-        tuple(given.texts("useSupplement")),
+        value_set_versions=by_system(given.texts("default-valueset-version")),
+        supplements=tuple(given.texts("useSupplement")),
         fragments=True,
         trusts_lists=False,
     )
@@ -106,6 +107,10 @@ def asked_codes(call: Call, system: str, version: str) -> Sequence[Asked]:
     codings = objects(given.element("codeableConcept") or {}, "coding")
     if not codings:
         raise BadRequest("The codeableConcept has no coding.")
+    if len(codings) > MOST_CODINGS:
+        raise TooCostly(
+            f"The codeableConcept has {len(codings)} codings; {MOST_CODINGS} are looked at at once."
+        )
     return [_of_coding(each, f"CodeableConcept.coding[{at}]") for at, each in enumerate(codings)]
 
 

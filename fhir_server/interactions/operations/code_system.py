@@ -123,8 +123,8 @@ async def validate_code(call: Call, context: Context) -> Resource:
     own = await _own(call, context)
     url = (own.url if own else "") or given.text("url")
     verdicts, asked_about = [], asked_codes(call, url, given.text("version"))
+    inquiry = inquiry_of(call, context)
     for asked in asked_about:
-        inquiry = inquiry_of(call, context)
         system = own or await inquiry.known_code_system(asked.system, asked.version)
         if url and asked.system not in ("", url):
             raise BadRequest(f"{asked.words} is not of the code system {url}.")

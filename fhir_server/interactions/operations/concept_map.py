@@ -10,6 +10,7 @@ from fhir_server.errors import BadRequest
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.operations.asking import (
     ENCLOSED,
+    asked_codes,
     finding,
     inquiry_of,
     stored_or_published,
@@ -18,10 +19,10 @@ from fhir_server.interactions.operations.operation import Call, Operation
 from fhir_server.interactions.operations.results import Item, parameters, part, text, value
 from fhir_server.interactions.request import Resource
 from fhir_server.terminology.concept_map import Match, Question, translate
+from fhir_server.terminology.expansion import Coded
 from fhir_server.terminology.inquiry import Inquiry
 from fhir_server.terminology.reading import objects
 from fhir_server.terminology.reading import text as text_of
-from fhir_server.terminology.value_set import Coded
 
 
 async def translate_code(call: Call, context: Context) -> Resource:
@@ -82,22 +83,12 @@ async def _concept_map(call: Call, context: Context, inquiry: Inquiry) -> Mappin
 def _questions(call: Call) -> Iterator[Question]:
     """One for each coding that is to be translated."""
     given = call.arguments
-    ways = [name for name in ("code", "coding", "codeableConcept") if name in given]
-    if len(ways) != 1:
-        raise BadRequest("Give one of code, coding and codeableConcept.")
-    if ways == ["code"]:
-        codings = [{name: given.text(name) for name in ("system", "version", "code")}]
-    elif ways == ["coding"]:
-        codings = [dict(given.element("coding") or {})]
-    else:
-        codings = [*objects(given.element("codeableConcept") or {}, "coding")]
-    for coding in codings:
-        system, code = text_of(coding, "system"), text_of(coding, "code")
-        if not system or not code:
-            raise BadRequest(f"What is to be translated needs a system and a code ({ways[0]}).")
+    for asked in asked_codes(call, given.text("system"), given.text("version")):
+        if not asked.system:
+            raise BadRequest(f"{asked.place or 'The code'} needs a system to be translated.")
         yield Question(
-            Coded(system, code),
-            text_of(coding, "version"),
+            Coded(asked.system, asked.code),
+            asked.version,
             given.text("targetsystem"),
             reverse=given.flag("reverse"),
             known=frozenset(_dependencies(call)),

@@ -9,6 +9,7 @@ from typing import Final
 
 from fhir_server.definitions.registry import Definitions
 from fhir_server.errors import MethodNotAllowed, UnknownOperation
+from fhir_server.fhir import json_format
 from fhir_server.interactions.context import Context
 from fhir_server.interactions.operations import code_system, concept_map, value_set
 from fhir_server.interactions.operations.arguments import read_arguments
@@ -60,7 +61,8 @@ async def operate(request: Request, context: Context) -> Reply:
         error.headers["allow"] = "POST"
         raise error
     arguments = read_arguments(request, definition.parameters, operation.name)
-    return Reply(200, content=await operation.run(Call(arguments, id_, request), context))
+    answer = await operation.run(Call(arguments, id_, request), context)
+    return Reply(200, content=json_format.write(answer))
 
 
 def definition_of(operation: Operation, definitions: Definitions) -> Definition:

@@ -169,10 +169,11 @@ async def validate_code(call: Call, context: Context) -> Resource:
     asked = asked_codes(call, given.text("system"), given.text("systemVersion"))
     verdicts, further = [], list[Finding]()
     value_set: ValueSet | None = None
+    question = inquiry_of(call, context)
+    with finding():
+        await _require_supplements(call, question)
     for each in asked:
-        inquiry = inquiry_of(call, context, (each.system, each.version))
-        with finding():
-            await _require_supplements(call, inquiry)
+        inquiry = question.again((each.system, each.version))
         try:
             value_set = await _value_set(call, context, inquiry)
         except NotLoaded as error:

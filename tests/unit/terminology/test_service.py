@@ -8,7 +8,8 @@ import pytest
 
 from fhir_server.definitions.registry import load_definitions
 from fhir_server.errors import BadRequest, NotLoaded, TooCostly
-from fhir_server.terminology.expansion import Written, written_out
+from fhir_server.terminology.expansion import Written, codes_of
+from fhir_server.terminology.inquiry import Wishes
 from fhir_server.terminology.library import Held
 from fhir_server.terminology.service import MOST_NESTED, Terminology
 
@@ -41,19 +42,6 @@ class Shelf:
     async def by_id(self, type_: str, id_: str) -> Held | None:
         found = (held for _, held in self._held if (held.type, held.id) == (type_, id_))
         return next(found, None)
-
-
-def codes_of(expansion: Mapping[str, Any]) -> set[tuple[str, str]] | None:
-    """All codes of an expansion that may be chosen; None when it is only a part."""
-    written = written_out(expansion)
-    if written is None:
-        return None
-    return {
-        (system, code)
-        for (system, _), entries in written.items()
-        for code, entry in entries.items()
-        if entry.get("abstract") is not True
-    }
 
 
 class WithoutExpansions(Terminology):
@@ -284,3 +272,24 @@ async def test_a_filter_that_cannot_be_read_is_never_passed_over() -> None:
         )
         with pytest.raises(NotLoaded):
             await Terminology(DEFINITIONS).members(SET, shelf)
+
+
+@pytest.mark.parametrize("trusting", [True, False])
+async def test_a_value_set_says_the_same_however_it_is_asked(*, trusting: bool) -> None:
+    terminology, asked = WithoutExpansions(DEFINITIONS), 0
+    for url in DEFINITIONS.canonicals("ValueSet"):
+        inquiry = terminology.inquiry(Shelf(), Wishes(trusts_lists=trusting))
+        try:
+            found = await inquiry.value_set(url)
+            members = list(found)
+        except NotLoaded:
+            continue
+        asked += 1
+        assert found.coded(headings=True) == {each.coded for each in members}, url
+        assert found.coded(headings=False) == {each.coded for each in members if each.selectable}
+        assert found.size in (None, len(members))
+        for each in members[:50]:
+            assert found.find(*each.coded) == each
+            assert found.find(each.system, f"{each.code}~") is None
+            assert found.find(f"{each.system}~", each.code) is None
+    assert asked > 1200
