@@ -22,9 +22,9 @@ from fhir_server.definitions.elements import Element as Definition
 from fhir_server.errors import BadRequest, NotLoaded, TooCostly
 from fhir_server.fhir.outcome import Issue, Severity
 from fhir_server.fhirpath.certain_paths import FOCUS
+from fhir_server.terminology.expansion import Coded, Codes
 from fhir_server.terminology.library import Library
 from fhir_server.terminology.service import Terminology
-from fhir_server.terminology.value_set import Coded, Codes
 from fhir_server.validation.displays import Displays
 from fhir_server.validation.places import Place
 
