@@ -103,9 +103,7 @@ async def _context(
     settings: Settings, storage: Storage, learner: Learner, clock: Clock, metrics: Metrics
 ) -> Context:
     ids = TimeOrderedIds(clock)
-    await keep_index_current(
-        storage.store, storage.key_value, learner.index_stored, _full_text(settings)
-    )
+    await _index(settings, storage, learner)
     started, facts = clock.now(), storage.store.facts
 
     @lru_cache(maxsize=1)
@@ -128,6 +126,12 @@ async def _context(
         bundle_received=metrics.bundle_received,
     )
     return context
+
+
+async def _index(settings: Settings, storage: Storage, learner: Learner) -> None:
+    await keep_index_current(
+        storage.store, storage.key_value, learner.index_stored, _full_text(settings)
+    )
 
 
 def _repository(storage: Storage, stamp: Stamp, learner: Learner, metrics: Metrics) -> Repository:

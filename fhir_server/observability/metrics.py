@@ -42,12 +42,7 @@ class Metrics:
         self._seconds = self._histogram(
             "fhir_request_seconds", "Time an answer took.", _SECONDS, "interaction"
         )
-        self._in_flight = Gauge(
-            "fhir_requests_in_flight",
-            "Requests being answered.",
-            registry=self._registry,
-            multiprocess_mode="livesum",
-        )
+        self._in_flight = self._gauge("fhir_requests_in_flight", "Requests being answered.")
         self._entries = self._histogram(
             "fhir_bundle_entries", "Entries of a batch or transaction.", _ENTRIES, "kind"
         )
@@ -99,6 +94,9 @@ class Metrics:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # library without types
         return generate_latest(registry)
+
+    def _gauge(self, name: str, words: str) -> Gauge:
+        return Gauge(name, words, registry=self._registry, multiprocess_mode="livesum")
 
     def _counter(self, name: str, words: str, *labels: str) -> Counter:
         return Counter(name, words, labels, registry=self._registry)
