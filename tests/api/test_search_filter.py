@@ -29,12 +29,13 @@ def _observation(id_: str, subject: str, code: str, **members: Any) -> dict[str,
     }
 
 
+PERCENT = {"system": "http://unitsofmeasure.org", "code": "%"}
 WORLD: list[dict[str, Any]] = [
     _patient("long", address=[{"city": "a" * 200 + "b" * 100}], deceasedBoolean=True),
     {"resourceType": "RiskAssessment", "id": "risk", "status": "final",
      "subject": {"reference": "Patient/peter"},
      "prediction": [{"probabilityDecimal": 5.4}, {"probabilityRange": {
-         "low": {"value": 20}, "high": {"value": 30}}}]},
+         "low": {"value": 20, **PERCENT}, "high": {"value": 30, **PERCENT}}}]},
     {"resourceType": "Group", "id": "group", "type": "person", "actual": False,
      "characteristic": [
          {"code": {"coding": [{"system": LOINC, "code": "a"}]}, "exclude": False,

@@ -17,7 +17,8 @@ def probability(*values: str) -> dict[str, Any]:
 
 
 def within(**ends: str) -> dict[str, Any]:
-    range_ = {end: {"value": Decimal(value)} for end, value in ends.items()}
+    percent = {"system": "http://unitsofmeasure.org", "code": "%"}
+    range_ = {end: {"value": Decimal(value), **percent} for end, value in ends.items()}
     return {"prediction": [{"probabilityRange": range_}]}
 
 

@@ -89,7 +89,8 @@ async def load(server: Server, resources: Sequence[Resource], **facts: Any) -> L
         response = await server.post("", _ENCODE(a_batch(*map(an_update, some))))
         assert response.status_code == 200, response.text
         answers = [each["response"] for each in response.json()["entry"]]
-        assert [each for each in answers if each["status"][:3] not in {"200", "201"}] == []
+        refused = [each for each in answers if each["status"][:3] not in {"200", "201"}]
+        assert refused == [], refused
         for resource, answer in zip(some, answers, strict=True):
             updated[f"{resource['resourceType']}/{resource['id']}"] = answer["lastModified"]
     return Loaded(
