@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from fhir_server.errors import BadRequest, UnknownParameter
 from fhir_server.fhir.reference import Elsewhere, Local, Reference, parse
+from fhir_server.kit.remembering import remembered
 from fhir_server.search.catalog import Catalog
 from fhir_server.search.clause import shown
 from fhir_server.search.conditions import names_type, reacher
@@ -57,7 +58,7 @@ class Linking:
         self._catalog = catalog
         self._types = catalog.definitions.resource_types
         self._scheme = scheme
-        self._parse: Callable[[str], Reference | None] = lru_cache(maxsize=8192)(
+        self._parse: Callable[[str], Reference | None] = remembered(8192)(
             lambda text: parse(text, base_url)
         )
         self.naming: Callable[[str, tuple[Inclusion, ...]], Naming | None] = lru_cache(1024)(
