@@ -133,7 +133,9 @@ async def killed_at(step: int, address: str) -> None:
 
 
 async def test_who_is_hindered_by_a_dead_commit_finishes_it() -> None:
-    late = [replace(one, version=structs.replace(one.version, method="PATCH")) for one in COMMIT]
+    late = [
+        structs.replace(one, version=structs.replace(one.version, method="PATCH")) for one in COMMIT
+    ]
 
     async def trial(step: int) -> bool:
         address = new_address()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from fhir_server.kit.clock import SettableClock
 from fhir_server.storage.base import Conflict, DeadlineExceeded, GuardFailed, StoreError
@@ -190,7 +191,9 @@ async def test_of_guards_that_exclude_each_other_one_holds() -> None:
             for name, store in enumerate((first, second)):
                 made = change("Alpha", f"{turn}-{name}", 1, 100 + 2 * turn + name)
                 guard = Guard(Plan("Alpha", KeyIs((keys[name],))), frozenset())
-                commits.append(store.commit([replace(made, terms=Terms(keys=keys))], [guard]))
+                commits.append(
+                    store.commit([structs.replace(made, terms=Terms(keys=keys))], [guard])
+                )
             results = await asyncio.gather(*commits, return_exceptions=True)
             assert sorted(map(repr, results)) == ["GuardFailed('guard 0 does not hold')", "None"]
         assert await first.collections.commits.find_one({}) is None
