@@ -82,7 +82,8 @@ async def _meant(call: Call, mode: str, context: Context) -> Any:
     if call.id is None or mode in _NEW_CONTENT:
         raise BadRequest("Give the resource that is to be validated, as the body or in Parameters.")
     version = await context.repository.read(call.request.path[0], call.id)
-    return json_format.parse(version.content or b"")  # a deleted one is not read
+    content = version.content or b"{}"  # a deleted one is not read
+    return json_format.parse(content, max_depth=context.policy.json_depth)
 
 
 async def _of_deletion(type_: str, id_: str, context: Context) -> Issue:
