@@ -33,9 +33,14 @@ async def require_valid(
     resource: Resource, context: Context, error: type[InvalidResource] = InvalidResource
 ) -> None:
     """Raise the error unless the resource has the structure of its type."""
-    if context.validator.accepts(resource):
-        return
-    # What is wrong may be large; others go on while it is looked through.
-    issues = await asyncio.to_thread(context.validator.judge, resource)
+    issues = await structure_issues(resource, context)
     if issues:
         raise error(issues)
+
+
+async def structure_issues(resource: Resource, context: Context) -> Sequence[Issue]:
+    """What is wrong with the structure of a resource; empty if nothing."""
+    if context.validator.accepts(resource):
+        return ()
+    # What is wrong may be large; others go on while it is looked through.
+    return await asyncio.to_thread(context.validator.judge, resource)

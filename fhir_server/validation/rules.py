@@ -48,8 +48,7 @@ class Rules:
 
     def accepts(self, resource: Resource) -> bool:
         """Whether a resource breaks no rule for certain; if not, only `issues` knows."""
-        if monotonic() > self._until:  # another process may have stored other codes
-            self.forget()
+        self._keep_fresh()
         return self._walk.resource(resource)
 
     async def issues(
@@ -66,6 +65,7 @@ class Rules:
         """
         if not warnings and self.accepts(resource):
             return []
+        self._keep_fresh()
         lent = environment or Environment()
         found: list[Issue] = []
         for number, place in enumerate(self._places.of(resource)):
@@ -76,6 +76,10 @@ class Rules:
             if len(found) > _MOST_ISSUES:
                 return [*found[:_MOST_ISSUES], _AND_MORE]
         return found
+
+    def _keep_fresh(self) -> None:
+        if monotonic() > self._until:  # another process may have stored other codes
+            self.forget()
 
     def forget(self) -> None:
         """To be called when a value set or code system is stored, changed or deleted."""

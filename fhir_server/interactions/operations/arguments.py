@@ -34,6 +34,11 @@ class Parameter:
     def is_resource(self) -> bool:
         return self.type[:1].isupper() and self.type not in _OBJECTS
 
+    def is_body(self, type_: object) -> bool:
+        """Whether a body of this type, which may be none, can be meant by it."""
+        of_any = self.type == "Resource" and not self.many
+        return of_any or (self.is_resource and self.type == type_)
+
 
 class Arguments:
     """What an operation was called with; BadRequest says of a value what it should be."""
@@ -137,7 +142,7 @@ def _in_body(body: Any, known: Mapping[str, Parameter]) -> Sequence[tuple[str, A
         raise MalformedContent("The body of an operation is a resource: Parameters.")
     type_ = body.get("resourceType")
     if type_ != "Parameters":
-        fitting = [each.name for each in known.values() if each.type == type_ and each.is_resource]
+        fitting = [each.name for each in known.values() if each.is_body(type_)]
         if len(fitting) != 1:
             raise MalformedContent(f"The body must be Parameters, not {str(type_)[:64]!r}.")
         return [(fitting[0], body)]

@@ -13,6 +13,8 @@ from fhir_server.interactions.request import Request, Resource
 
 SYSTEM: Final = ""
 """The type of an operation that belongs to none."""
+ANY: Final = "Resource"
+"""The type of an operation that every resource type has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ Run = Callable[[Call, Context], Awaitable[Resource]]
 @dataclass(frozen=True, slots=True)
 class Operation:
     type: str
-    """The resource type it belongs to; SYSTEM for none."""
+    """The resource type it belongs to; SYSTEM for none, ANY for all."""
     code: str
     """Its name without the dollar."""
     run: Run
@@ -47,7 +49,8 @@ class Operation:
 
     @property
     def name(self) -> str:
-        return f"{self.type}/${self.code}" if self.type else f"${self.code}"
+        owner = "[type]" if self.type == ANY else self.type
+        return f"{owner}/${self.code}" if owner else f"${self.code}"
 
 
 @dataclass(frozen=True, slots=True)

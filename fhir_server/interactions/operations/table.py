@@ -11,9 +11,10 @@ from fhir_server.definitions.registry import Definitions
 from fhir_server.errors import MethodNotAllowed, UnknownOperation
 from fhir_server.fhir import json_format
 from fhir_server.interactions.context import Context
-from fhir_server.interactions.operations import code_system, concept_map, value_set
+from fhir_server.interactions.operations import code_system, concept_map, validate, value_set
 from fhir_server.interactions.operations.arguments import read_arguments
 from fhir_server.interactions.operations.operation import (
+    ANY,
     SYSTEM,
     Call,
     Definition,
@@ -27,6 +28,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *code_system.OPERATIONS,
     *value_set.OPERATIONS,
     *concept_map.OPERATIONS,
+    *validate.OPERATIONS,
 )
 
 _BY_NAME: Final[Mapping[tuple[str, str], Operation]] = {
@@ -35,8 +37,9 @@ _BY_NAME: Final[Mapping[tuple[str, str], Operation]] = {
 
 
 def of_type(type_: str) -> Sequence[Operation]:
-    """The operations of a type, or of SYSTEM, by name."""
-    return sorted((each for each in OPERATIONS if each.type == type_), key=lambda each: each.code)
+    """The operations of a type, those of all types included, or of SYSTEM; by name."""
+    owners = {type_} if type_ == SYSTEM else {type_, ANY}
+    return sorted((each for each in OPERATIONS if each.type in owners), key=lambda each: each.code)
 
 
 async def operate(request: Request, context: Context) -> Reply:
@@ -47,7 +50,7 @@ async def operate(request: Request, context: Context) -> Reply:
     """
     *owner, name = request.path
     type_, id_ = owner[0] if owner else SYSTEM, owner[1] if len(owner) > 1 else None
-    operation = _BY_NAME.get((type_, name.removeprefix("$")))
+    operation = _found(type_, name.removeprefix("$"))
     level = ("system", "type", "instance")[len(owner)]
     if operation is None:
         raise _unknown(name, type_)
@@ -63,6 +66,11 @@ async def operate(request: Request, context: Context) -> Reply:
     arguments = read_arguments(request, definition.parameters, operation.name)
     answer = await operation.run(Call(arguments, id_, request), context)
     return Reply(200, content=json_format.write(answer))
+
+
+def _found(type_: str, code: str) -> Operation | None:
+    own = _BY_NAME.get((type_, code))
+    return own if own is not None or type_ == SYSTEM else _BY_NAME.get((ANY, code))
 
 
 def definition_of(operation: Operation, definitions: Definitions) -> Definition:

@@ -1,6 +1,7 @@
 """What is said of codes: https://hl7.org/fhir/R4/terminologies.html#binding."""
 
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -142,6 +143,25 @@ async def test_what_is_known_to_be_right_is_told_at_once_until_it_is_forgotten(
     rules.forget()
     assert not rules.accepts(resource)
     assert [each.message_id for each in await rules.issues(resource, shelf)] == ["not-in-value-set"]
+
+
+async def test_what_is_known_is_asked_again_after_a_while_for_warnings_too(
+    rules: Rules, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource = condition(clinicalStatus=concept((CLINICAL, "active")))
+
+    async def told() -> set[str]:
+        return {each.message_id for each in await rules.issues(resource, shelf, warnings=True)}
+
+    assert "not-in-value-set" not in await told()
+    shelf.held["ValueSet", SET] = {
+        "version": "4.0.1",
+        "compose": {"include": [{"system": CLINICAL, "concept": [{"code": "resolved"}]}]},
+    }
+    assert "not-in-value-set" not in await told()
+    later = monotonic() + 60
+    monkeypatch.setattr("fhir_server.validation.rules.monotonic", lambda: later)
+    assert "not-in-value-set" in await told()
 
 
 async def test_what_cannot_be_told_is_asked_once(rules: Rules, shelf: Shelf) -> None:
