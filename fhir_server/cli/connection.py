@@ -267,7 +267,6 @@ class Connection(asyncio.Protocol):
         if self._transport.is_closing():
             return
         scope["state"] = self._state.copy()
-        self._patience = self._keep_alive
         exchange = Exchange(self, scope, keep_alive=True, continues=False)
         exchange.whole = True
         self._begin(exchange)

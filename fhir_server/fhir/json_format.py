@@ -78,7 +78,7 @@ def parse(data: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
 def require_bounded(value: Any, max_depth: int, max_bytes: int) -> None:
     """MalformedContent or TooLarge for a value that would be refused if its bytes were read.
 
-    Ends early, so that a value that would be endless in writing is refused as well.
+    Interval early, so that a value that would be endless in writing is refused as well.
     """
     depth, size, level = 0, 0, [value]
     while level:

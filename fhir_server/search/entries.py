@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import field
 
-from fhir_server.storage.versions import Ends, Key
+from fhir_server.storage.versions import Interval, Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Entries(msgspec.Struct):
     """Collected while one resource is indexed."""
 
     keys: list[Key] = field(default_factory=list)
-    intervals: list[Ends] = field(default_factory=list)
+    intervals: list[Interval] = field(default_factory=list)
 
 
 Index = Callable[[Any, Entries], None]

@@ -15,7 +15,7 @@ from weakref import WeakSet
 import msgspec
 
 from fhir_server.search.gathering import Gathered, Visit
-from fhir_server.storage.versions import Ends, Key
+from fhir_server.storage.versions import Interval, Key
 
 _REMEMBERED: Final = 16 * 1024 * 1024
 """Bytes of all that is remembered together, roughly."""
@@ -32,7 +32,7 @@ _said = msgspec.json.Encoder(decimal_format="number").encode
 
 _Further = tuple[list[str], list[Key], list[Key]]
 """Members, codes and categories."""
-_Given = tuple[list[Key], list[Ends], _Further | None]
+_Given = tuple[list[Key], list[Interval], _Further | None]
 """What one element gives, or several together."""
 
 

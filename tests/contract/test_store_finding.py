@@ -29,7 +29,6 @@ from fhir_server.storage.versions import (
     EARLIEST,
     KEY_BYTES,
     LATEST,
-    Interval,
     Key,
     Page,
     Position,
@@ -124,12 +123,12 @@ async def test_both_ends_of_a_window_of_dates_belong_to_it(store: Store, way: st
 
 @pytest.mark.parametrize("way", EVERY_WAY)
 async def test_one_same_interval_must_fit_in_every_part(store: Store, way: str) -> None:
-    low_one, high_one = Interval(1, 10.0, 20.0), Interval(1, 100.0, 200.0)
+    low_one, high_one = (1, 10.0, 20.0), (1, 100.0, 200.0)
     await store.commit(
         [
             created("both", Terms(intervals=(low_one, high_one))),
-            created("other key", Terms(intervals=(Interval(2, 10.0, 200.0),))),
-            created("open", Terms(intervals=(Interval(1, EARLIEST, 5.5),))),
+            created("other key", Terms(intervals=((2, 10.0, 200.0),))),
+            created("open", Terms(intervals=((1, EARLIEST, 5.5),))),
         ]
     )
     cases = {
@@ -202,7 +201,7 @@ async def test_alternatives_find_what_each_finds_however_many_they_are(
             f"id-{at}",
             Terms(
                 keys=(key(at), key(at + 500), f"t{at}"),
-                intervals=(Interval(at, 10 + at % 2, 12), Interval(at + 1, 0, 100)),
+                intervals=((at, 10 + at % 2, 12), (at + 1, 0, 100)),
             ),
             at=START + at,
         )

@@ -195,7 +195,7 @@ def _window(random: Random, values: Sequence[Number]) -> tuple[Number, Number]:
 
 def _interval(random: Random) -> Interval:
     low, high = sorted(random.choices(NUMBERS, k=2))
-    return Interval(random.choice(INTERVAL_KEYS), low, high)
+    return (random.choice(INTERVAL_KEYS), low, high)
 
 
 def _some(random: Random, values: Sequence[T], most: int) -> list[T]:

@@ -21,7 +21,7 @@ from fhir_server.kit.ids import TimeOrderedIds
 from fhir_server.storage.base import Conflict, GuardFailed, Store
 from fhir_server.storage.opening import open_store
 from fhir_server.storage.query import Guard, KeyIs, Plan
-from fhir_server.storage.versions import KEY_BYTES, Change, Interval, Terms, Version
+from fhir_server.storage.versions import KEY_BYTES, Change, Terms, Version
 
 TYPES = ("Alpha", "Beta")
 SHARED = tuple(f"shared-{number}" for number in range(3))
@@ -48,7 +48,7 @@ def terms_of(version: Version) -> Terms:
     return Terms(
         keys=(tag_key(tag), batch_key(said["batch"])),
         drivers=(tag_key(tag),),
-        intervals=(Interval(tag, float(version.number), moment),),
+        intervals=((tag, float(version.number), moment),),
         start=moment,
         end=moment,
     )

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from fhir_server.storage.versions import KEY_BYTES, NO_TERMS, Ends, Key, Terms
+from fhir_server.storage.versions import KEY_BYTES, NO_TERMS, Interval, Key, Terms
 
 SPAN_BYTES = 24
 
@@ -146,7 +146,7 @@ def _apart(keys: Iterable[Key]) -> tuple[bytes, str]:
     return joined, _encode_texts(sorted(texts)).decode() if texts else _NO_TEXTS
 
 
-def _span(interval: Ends) -> bytes:
+def _span(interval: Interval) -> bytes:
     """`integer_bytes` and twice `number_bytes` in one go."""
     key, low, high = interval
     if low >= 0 <= high:  # negative numbers differ in the first bit alone

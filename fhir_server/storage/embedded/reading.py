@@ -81,13 +81,9 @@ class Readers:
         try:
             return self.here.row(statement, values)
         except TooLarge:
-            return await self.row_elsewhere(statement, values)
-
-    async def row_elsewhere(self, statement: str, values: tuple[Any, ...]) -> Row | None:
-        """The same of what is too large for the event loop."""
-        deadline = Deadline(time.monotonic() + self._seconds)
-        rows = await self._elsewhere(Sql(statement, values), deadline, all_rows)
-        return rows[0] if rows else None
+            deadline = Deadline(time.monotonic() + self._seconds)
+            rows = await self._elsewhere(Sql(statement, values), deadline, all_rows)
+            return rows[0] if rows else None
 
     async def rows(self, statement: Sql, until: float | None = None) -> list[Row]:
         """All rows of a query; DeadlineExceeded when its time is up."""

@@ -32,7 +32,7 @@ from fhir_server.storage.embedded.packing import askable, keys_between, shared_b
 from fhir_server.storage.embedded.pieces import Sql
 from fhir_server.storage.embedded.reading import Readers
 from fhir_server.storage.embedded.render import VERSION_COLUMNS, counted, keys_of, matches
-from fhir_server.storage.embedded.timed import Deadline, Row, TooLarge
+from fhir_server.storage.embedded.timed import Deadline, Row
 from fhir_server.storage.embedded.transaction import Transaction
 from fhir_server.storage.embedded.types import TypeNumbers
 from fhir_server.storage.embedded.writer import Writer
@@ -66,10 +66,6 @@ class EmbeddedStore:
         """For what shares the file with this store."""
         return self._writer
 
-    def row(self, statement: str, values: tuple[Any, ...]) -> Row | None:
-        """A point read of what is small, on the event loop."""
-        return self._readers.here.row(statement, values)
-
     async def point(self, statement: str, values: tuple[Any, ...]) -> Row | None:
         """A point read, for this store and what shares its file."""
         return await self._readers.row(statement, values)
@@ -99,10 +95,7 @@ class EmbeddedStore:
         y = self._number(type_)
         if y is None:
             return None
-        try:
-            row = self._readers.here.row(_GET, (y, id_))
-        except TooLarge:
-            row = await self._readers.row_elsewhere(_GET, (y, id_))
+        row = await self._readers.row(_GET, (y, id_))
         return None if row is None else Version(type_, *row)
 
     async def get_many(self, type_: str, ids: Sequence[str]) -> Mapping[str, Version]:
@@ -120,11 +113,7 @@ class EmbeddedStore:
         y = self._number(type_)
         if y is None:
             return None
-        values = (number, y, id_)
-        try:
-            row = self._readers.here.row(_GET_VERSION, values)
-        except TooLarge:
-            row = await self._readers.row_elsewhere(_GET_VERSION, values)
+        row = await self._readers.row(_GET_VERSION, (number, y, id_))
         return None if row is None or row[1] is None else Version(type_, id_, number, *row)
 
     async def history(

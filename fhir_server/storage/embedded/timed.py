@@ -48,13 +48,9 @@ class Turn(Deadline):
     def __init__(self, seconds: float, until: float) -> None:
         """`seconds` of work; it ends at `until`, of the monotonic clock, in any case."""
         now = time.monotonic()
-        super().__init__(now + seconds)
+        super().__init__(min(now + seconds, until))
         self._last = min(now + _WAITED * seconds, until)
         self._worked = time.thread_time() + seconds
-
-    def cancel(self) -> None:
-        self._last = 0.0
-        super().cancel()
 
     @property
     def passed(self) -> bool:

@@ -108,12 +108,12 @@ class Transaction:
         self._drivers.there += [(y, *driver, n) for driver in after.drivers - before.drivers]
 
     def flush(self) -> None:
-        """Write the waiting index rows."""
+        """Write the waiting index rows: what goes first, as a new version may have its ordinal."""
+        for waiting in (self._texts, self._keys, self._drivers, self._spans):
+            waiting.flush(self.connection)
         if self._new:
             self._splitting.index(self._new)
             self._new = []
-        for waiting in (self._texts, self._keys, self._drivers, self._spans):
-            waiting.flush(self.connection)
         self._touched.clear()
 
     def finish(self) -> int:

@@ -42,15 +42,15 @@ class MongoBlobs:
 
     @driver_errors
     async def put(self, chunks: AsyncIterator[bytes]) -> tuple[str, int]:
-        await self._clear_abandoned()
-        upload = await self._uploads.begin()
+        await self.calls.carry(self._clear_abandoned())
+        upload = await self.calls.carry(self._uploads.begin())
         try:
             digest, size = await self._receive(upload, chunks)
         except BaseException:
             with suppress(PyMongoError):  # it has not ended: what may be left is found
                 await self._of.chunks.delete_many({"u": upload})
             raise
-        await self._name(upload, digest, size)
+        await self.calls.carry(self._name(upload, digest, size))
         return digest, size
 
     async def get(
@@ -74,6 +74,9 @@ class MongoBlobs:
 
     @driver_errors
     async def delete(self, digest: str) -> bool:
+        return await self.calls.carry(self._delete(digest))
+
+    async def _delete(self, digest: str) -> bool:
         found = await self._of.blobs.find_one({"_id": digest})
         if found is None:
             return False

@@ -29,16 +29,20 @@ class Calls:
             asyncio.get_running_loop().call_later(LEFT_SECONDS, task.cancel)
             raise
 
+    def begin(self, call: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """A call on behalf of nobody in particular: without the deadline of who began it."""
+        task = asyncio.create_task(call, context=Context())
+        self._watch(task)
+        return task
+
     async def finish(self, call: Coroutine[Any, Any, None]) -> None:
         """Carry a call to its end, even if the caller goes away meanwhile."""
-        task = asyncio.create_task(call, context=Context())  # without the caller's deadline
-        self._watch(task)
-        await asyncio.shield(task)
+        await asyncio.shield(self.begin(call))
 
     async def ended(self) -> None:
         """Wait for all of them; those that come meanwhile too."""
         while self._running:
-            await asyncio.gather(*self._running, return_exceptions=True)
+            await asyncio.wait(set(self._running))  # whoever ceases to wait ends none of them
 
     def _watch(self, task: asyncio.Task[Any]) -> None:
         self._running.add(task)

@@ -6,8 +6,9 @@ The driver's cost is per call, not per document, so concurrent point reads of a 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextvars import Context
 from typing import Generic, TypeVar
+
+from fhir_server.storage.mongo.calls import Calls
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -19,13 +20,15 @@ Run = Callable[[str, Sequence[Item]], Awaitable[Sequence[Result | Exception]]]
 class Coalescer(Generic[Item, Result]):
     """Collects items by group and runs them in batches, `flights` of a group at a time."""
 
-    def __init__(self, run: Run[Item, Result], *, limit: int = 200, flights: int = 2) -> None:
+    def __init__(
+        self, run: Run[Item, Result], calls: Calls, *, limit: int = 200, flights: int = 2
+    ) -> None:
         self._run = run
+        self._calls = calls
         self._limit = limit
         self._flights = flights
         self._waiting: dict[str, list[tuple[Item, asyncio.Future[Result]]]] = {}
         self._flying: dict[str, int] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, group: str, item: Item) -> Result:
         loop = asyncio.get_running_loop()
@@ -36,22 +39,13 @@ class Coalescer(Generic[Item, Result]):
             loop.call_soon(self._start, group)
         return await future
 
-    async def landed(self) -> None:
-        """Wait for all that was asked, also by who has gone away since."""
-        while self._tasks or any(self._waiting.values()):
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await asyncio.sleep(0)  # what waits for its turn is started by the loop
-
     def _start(self, group: str) -> None:
         waiting = self._waiting.get(group, [])
         if not waiting or self._flying.get(group, 0) >= self._flights:
             return
         batch, self._waiting[group] = waiting[: self._limit], waiting[self._limit :]
         self._flying[group] = self._flying.get(group, 0) + 1
-        flight = self._fly(group, batch)
-        task = asyncio.create_task(flight, context=Context())  # with no single caller's deadline
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._calls.begin(self._fly(group, batch))
         if self._waiting[group]:
             self._start(group)
 

@@ -13,8 +13,8 @@ Each index is looked for first and created in a call of its own; two processes m
 
 import asyncio
 from collections.abc import Sequence
-from contextvars import Context
 
+from fhir_server.storage.mongo.calls import Calls
 from fhir_server.storage.mongo.topology import META, Collection, Database, make
 
 Keys = tuple[tuple[str, int], ...]
@@ -46,8 +46,9 @@ _HISTORY = "_h"
 class Collections:
     """Every collection of a database, by what it is for."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, calls: Calls) -> None:
         self._database = database
+        self._calls = calls
         self._ready: dict[str, asyncio.Task[None]] = {}
         self._handles: dict[str, Collection] = {}
         self.meta = database[META]
@@ -95,17 +96,12 @@ class Collections:
         """Make a type's collections and indexes, once in the life of this process."""
         task = self._ready.get(type_)
         if task is None:
-            making = self._make(type_)  # for all who wait, so without a single one's deadline
-            task = self._ready[type_] = asyncio.create_task(making, context=Context())
+            task = self._ready[type_] = self._calls.begin(self._make(type_))  # for all who wait
         try:
             await asyncio.shield(task)
         except Exception:  # whatever it was: told, and tried anew by the next who asks
             self._ready.pop(type_, None)
             raise
-
-    async def made(self) -> None:
-        """Wait for what is being made, whoever still wants it."""
-        await asyncio.gather(*self._ready.values(), return_exceptions=True)
 
     def _handle(self, name: str) -> Collection:
         """Kept, as the driver is slow to make one."""

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from fhir_server.kit.ids import IdSource
 from fhir_server.storage.base import Conflict
+from fhir_server.storage.mongo.calls import Calls
 from fhir_server.storage.mongo.claims import Contended, Waiting
 from fhir_server.storage.mongo.coalescing import Coalescer
 from fhir_server.storage.mongo.documents import Write, history_of
@@ -31,13 +32,14 @@ class SingleWrites:
         ids: IdSource,
         read: Read,
         clear: Clear,
+        calls: Calls,
     ) -> None:
         self._collections = collections
         self._ordinals = ordinals
         self._ids = ids
         self._read = read
         self._clear = clear
-        self._insert: Coalescer[Write, None] = Coalescer(self._insert_batch)
+        self._insert: Coalescer[Write, None] = Coalescer(self._insert_batch, calls)
 
     async def commit(self, write: Write, waiting: Waiting) -> None:
         """Store the version, or raise Conflict."""
@@ -48,10 +50,6 @@ class SingleWrites:
                 return await self._replace(write)
             except Contended as contended:
                 await self._clear(contended, waiting)
-
-    async def landed(self) -> None:
-        """Wait for inserts that are under way, also of callers who have gone away."""
-        await self._insert.landed()
 
     async def _replace(self, write: Write) -> None:
         found = await self._read(write.type, write.id)

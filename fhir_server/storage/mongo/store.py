@@ -126,7 +126,8 @@ class MongoStore:
         try:
             topology = await detect(client, self._name)
             self._facts = topology.facts
-            self._build(client, Collections(topology.database), transactions=topology.transactions)
+            collections = Collections(topology.database, self.calls)
+            self._build(client, collections, transactions=topology.transactions)
             await self._check_schema()
             await self._collections.prepare()
             await self._recover()
@@ -141,14 +142,8 @@ class MongoStore:
             return
         self._closing = True  # the driver may let a cancellation go under
         self._sweeper.cancel()
-        await asyncio.gather(self._sweeper, return_exceptions=True)
-        for under_way in (
-            self.calls.ended,
-            self._single.landed,
-            self._reads.landed,
-            self._collections.made,
-        ):
-            await under_way()  # callers who have gone away left it behind
+        await asyncio.wait([self._sweeper])
+        await self.calls.ended()  # also what callers who have gone away left behind
         await self._client.close()
         self._client = None
 
@@ -275,8 +270,10 @@ class MongoStore:
         self._history = History(collections, contents)
         self._queries = Queries(collections, contents, self.clock)
         self._redo = RedoLog(collections, entries, Holding(collections, ordinals, contents), ids)
-        self._reads: Coalescer[str, Document | None] = Coalescer(self._read_batch)
-        self._single = SingleWrites(collections, ordinals, ids, self._read, self._redo.clear)
+        self._reads: Coalescer[str, Document | None] = Coalescer(self._read_batch, self.calls)
+        self._single = SingleWrites(
+            collections, ordinals, ids, self._read, self._redo.clear, self.calls
+        )
         self._atomic: _Atomic = self._redo
         if transactions:
             clear = self._redo.clear

@@ -18,7 +18,7 @@ from fhir_server.storage.query import (
     Test,
     UpdatedIn,
 )
-from fhir_server.storage.versions import Interval, Terms, Version
+from fhir_server.storage.versions import Terms, Version
 from tests.support.oracle import Row
 from tests.support.oracle import holds as oracle_holds
 
@@ -27,8 +27,8 @@ A, B, C = (bytes([letter]) * 16 for letter in b"abc")
 TERMS: Sequence[Terms] = (
     Terms(),
     Terms(keys=[A, "name\0anna"], drivers=[A], start=10, end=20),
-    Terms(keys=[B, "name\0bert"], drivers=[B, C], intervals=[Interval(1, 5, 9)], start=15, end=15),
-    Terms(keys=[A, B], intervals=[Interval(1, 9, 9), Interval(2, 0.5, 0.5)]),
+    Terms(keys=[B, "name\0bert"], drivers=[B, C], intervals=[(1, 5, 9)], start=15, end=15),
+    Terms(keys=[A, B], intervals=[(1, 9, 9), (2, 0.5, 0.5)]),
 )
 
 TESTS: Sequence[Test] = (

@@ -9,13 +9,13 @@ import pytest
 from msgspec import structs
 
 from fhir_server.storage.embedded import EmbeddedStore, writer
-from fhir_server.storage.versions import Change, Interval, Terms
+from fhir_server.storage.versions import Change, Terms
 from tests.support.version_making import TYPE, created, key, keyed
 
 pytestmark = pytest.mark.anyio
 
 SECRET = b"Ermintrude"
-TERMS = Terms(keys=("q:ermintrude", key(77)), intervals=(Interval(5, 1.0, 2.0),))
+TERMS = Terms(keys=("q:ermintrude", key(77)), intervals=((5, 1.0, 2.0),))
 
 
 def _secret(change: Change, size: int) -> Change:

@@ -43,8 +43,8 @@ async def store(tmp_path: Path) -> AsyncIterator[EmbeddedStore]:
     await store.close()
 
 
-def put_off(store: EmbeddedStore) -> int:
-    row = store.row("SELECT count(*) FROM unindexed", ())
+async def put_off(store: EmbeddedStore) -> int:
+    row = await store.point("SELECT count(*) FROM unindexed", ())
     assert row is not None
     return int(row[0])
 
@@ -100,9 +100,9 @@ WRITES_ALL: tuple[Deed, ...] = (
 async def test_whoever_must_see_the_indexes_whole_has_them_written(
     store: EmbeddedStore, deed: Deed
 ) -> None:
-    assert put_off(store) == 1
+    assert await put_off(store) == 1
     await deed(store)
-    assert put_off(store) == 0
+    assert await put_off(store) == 0
 
 
 async def _create(store: EmbeddedStore) -> None:
@@ -123,7 +123,7 @@ async def _read(store: EmbeddedStore) -> None:
 @pytest.mark.parametrize("deed", [_create, _set_a_record, _read], ids=lambda deed: deed.__name__)
 async def test_what_needs_no_index_leaves_rows_put_off(store: EmbeddedStore, deed: Deed) -> None:
     await deed(store)
-    assert put_off(store) >= 1
+    assert await put_off(store) >= 1
 
 
 async def test_rows_are_written_when_too_many_are_put_off(
@@ -132,7 +132,7 @@ async def test_rows_are_written_when_too_many_are_put_off(
     monkeypatch.setattr(writer, "_MOST_PUT_OFF", 5)
     for number in range(20):
         await store.commit([created(f"id-{number}", keyed(key(1)))])
-        assert put_off(store) <= 5
+        assert await put_off(store) <= 5
     assert len(await found(store, BY_KEY)) == 21
 
 
@@ -144,7 +144,7 @@ async def test_rows_are_written_when_the_writer_is_idle(
     await store.open()
     await store.commit([created("a", keyed(key(1)))])
     async with asyncio.timeout(5):
-        while put_off(store):
+        while await put_off(store):
             await asyncio.sleep(0.01)
     await store.close()
 
@@ -154,10 +154,10 @@ async def test_rows_are_written_when_the_store_closes(tmp_path: Path) -> None:
     store = EmbeddedStore(path)
     await store.open()
     await store.commit([created("a", keyed(key(1)))])
-    assert put_off(store) == 1
+    assert await put_off(store) == 1
     await store.close()
     await store.open()
-    assert put_off(store) == 0
+    assert await put_off(store) == 0
     await store.close()
 
 
@@ -167,7 +167,7 @@ async def test_once_somebody_asks_rows_are_not_put_off_for_a_while(
     monkeypatch.setattr(writer, "QUIET_SECONDS", 60.0)
     await found(store, BY_KEY)
     await store.commit([created("a", keyed(key(1)))])
-    assert put_off(store) == 0
+    assert await put_off(store) == 0
 
 
 async def test_a_process_whose_rows_another_has_written_stops_putting_off(
@@ -179,7 +179,7 @@ async def test_a_process_whose_rows_another_has_written_stops_putting_off(
     assert len(await found(other, BY_KEY)) == 1
     await other.close()
     await store.commit([created("a", keyed(key(1)))])
-    assert put_off(store) == 0
+    assert await put_off(store) == 0
 
 
 def _fails(_: Transaction) -> None:
@@ -195,9 +195,9 @@ async def test_after_a_job_that_failed_rows_are_still_written_when_the_writer_is
     await store.commit([created("a", keyed(key(1)))])
     with pytest.raises(ValueError, match="own"):
         await store.writer.run(_fails)
-    assert put_off(store) == 1
+    assert await put_off(store) == 1
     async with asyncio.timeout(5):
-        while put_off(store):
+        while await put_off(store):
             await asyncio.sleep(0.01)
     await store.close()
 
@@ -219,7 +219,7 @@ async def test_indexing_when_idle_is_tried_again_when_it_failed(
     await store.commit([created("a", keyed(key(1)))])
     monkeypatch.setattr(Transaction, "finish", failing_at_first)
     async with asyncio.timeout(5):
-        while put_off(store):
+        while await put_off(store):
             await asyncio.sleep(0.01)
     assert next(failures, None) is None
     await store.close()
@@ -237,7 +237,7 @@ async def test_waiting_for_the_indexes_and_reading_have_one_deadline(
     began = time.monotonic()
     with pytest.raises(DeadlineExceeded):
         await store.count(BY_KEY)
-    assert put_off(store) == 0
+    assert await put_off(store) == 0
     assert time.monotonic() - began < 0.85
     await holds
     await store.close()
@@ -253,7 +253,7 @@ async def test_who_asks_outside_of_a_task_waits_for_the_indexes_in_one(
         search = store.find(BY_KEY)
         begun.append((search, search.send(None)))
 
-    assert put_off(store)
+    assert await put_off(store)
     asyncio.get_running_loop().call_soon(begin)
     while not begun:
         await asyncio.sleep(0)

@@ -113,12 +113,8 @@ def test_waiting_is_not_work_but_no_turn_waits_for_long() -> None:
 
 
 def test_a_turn_ends_with_its_query() -> None:
-    turn, cancelled = Turn(0.05, time.monotonic() + 0.1), Turn(60, time.monotonic() + 60)
-    time.sleep(0.11)
-    assert turn.passed
-    assert not cancelled.passed
-    cancelled.cancel()
-    assert cancelled.passed
+    assert not Turn(60, time.monotonic() + 60).passed
+    assert Turn(60, time.monotonic() - 0.001).passed
 
 
 LARGE = b"x" * (8 << 20)

@@ -14,7 +14,7 @@ from fhir_server.storage.embedded import EmbeddedStore, writer
 from fhir_server.storage.embedded.changes import commit, prepared
 from fhir_server.storage.embedded.packing import pack, rows
 from fhir_server.storage.embedded.transaction import Transaction
-from fhir_server.storage.versions import Change, Interval, Terms
+from fhir_server.storage.versions import Change, Terms
 from tests.support.version_making import created, key, updated
 
 pytestmark = pytest.mark.anyio
@@ -40,7 +40,7 @@ def _terms(size: int, chance: random.Random) -> Terms:
     texts = chance.sample(TEXTS, min(size, len(TEXTS)))
     drivers = [chance.randbytes(chance.randrange(40)) for _ in range(min(size, 9))]
     intervals = [
-        Interval(chance.randrange(-(2**63), 2**63), *sorted(chance.uniform(-9, 9) for _ in "ab"))
+        (chance.randrange(-(2**63), 2**63), chance.uniform(-9, 0), chance.uniform(0, 9))
         for _ in range(size)
     ]
     return Terms((*keys, *texts), tuple(set(drivers)), intervals, chance.randrange(99))
@@ -90,6 +90,18 @@ async def test_what_is_created_and_changed_in_one_group_has_the_rows_of_the_last
     await asyncio.gather(store.commit(first), store.commit(second))
 
     assert await _indexed(store) == _expected(second)
+
+
+async def test_a_new_version_with_the_ordinal_of_one_that_is_erased_is_found(
+    store: EmbeddedStore,
+) -> None:
+    chance = random.Random(10)
+    change = created("again", _terms(5, chance))
+    await store.commit([change])
+
+    await asyncio.gather(store.purge(change.version.type, "again"), store.commit([change]))
+
+    assert await _indexed(store) == _expected([change])
 
 
 async def test_what_was_undone_leaves_room_for_as_many_terms(store: EmbeddedStore) -> None:

@@ -15,7 +15,7 @@ from fhir_server.storage.base import Conflict, DeadlineExceeded, StoreError
 from fhir_server.storage.embedded import EmbeddedStore, writer
 from fhir_server.storage.embedded.transaction import Transaction
 from fhir_server.storage.query import AnyOf, Guard, IntervalIs, KeyIs, Not, Plan
-from fhir_server.storage.versions import Interval, Terms
+from fhir_server.storage.versions import Terms
 from tests.support.version_making import TYPE, created, found, key, keyed
 
 pytestmark = pytest.mark.anyio
@@ -44,7 +44,7 @@ async def test_a_job_that_fails_halfway_is_undone_alone(store: EmbeddedStore) ->
     assert isinstance(results[10], StoreError)
     assert isinstance(results[11], Conflict)
     assert len(await found(store, Plan(TYPE, KeyIs((key(1),))))) == 10
-    assert store.row("SELECT count(*) FROM records", ()) == (0,)
+    assert await store.point("SELECT count(*) FROM records", ()) == (0,)
 
 
 async def test_the_words_of_a_failure_are_for_the_operator(store: EmbeddedStore) -> None:
@@ -132,7 +132,7 @@ SLOW = Not(AnyOf(tuple(IntervalIs((1, at), (at, at)) for at in range(2, 5))))
 
 async def _guards_that_take(store: EmbeddedStore, seconds: float) -> list[Guard]:
     """Guards that hold and take so long together; each takes a small part of it."""
-    spans = tuple(Interval(number, 0.0, 1.0) for number in range(100, 130))
+    spans = tuple((number, 0.0, 1.0) for number in range(100, 130))
     await store.commit([created(f"{n}", Terms(intervals=spans)) for n in range(200)])
     guard = Guard(Plan(TYPE, None, (Not(SLOW),)), frozenset())
     began = time.monotonic()

@@ -7,6 +7,7 @@ import random
 import pytest
 
 from fhir_server.storage.mongo import calls
+from fhir_server.storage.mongo.calls import Calls
 from tests.support.mongo import new_address
 from tests.support.mongo_alone import opened
 from tests.support.mongo_proxy import Stall
@@ -37,3 +38,18 @@ async def test_what_a_caller_left_ends_soon(monkeypatch: pytest.MonkeyPatch) -> 
         left.cancel()
         await asyncio.wait_for(slow.calls.ended(), 5)
         assert left.cancelled()
+
+
+async def test_who_ceases_to_wait_for_the_end_of_calls_ends_none() -> None:
+    all_calls, done = Calls(), []
+
+    async def commit() -> None:
+        await asyncio.sleep(0.05)
+        done.append("commit")
+
+    under_way = asyncio.create_task(all_calls.finish(commit()))
+    await asyncio.sleep(0)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(all_calls.ended(), 0.01)
+    await under_way
+    assert done == ["commit"]

@@ -6,6 +6,7 @@ from contextvars import ContextVar
 
 import pytest
 
+from fhir_server.storage.mongo.calls import Calls
 from fhir_server.storage.mongo.coalescing import Coalescer
 
 pytestmark = pytest.mark.anyio
@@ -27,7 +28,7 @@ class Upper:
 
 async def test_calls_of_one_turn_are_one_call_per_group() -> None:
     upper = Upper()
-    call = Coalescer(upper)
+    call = Coalescer(upper, Calls())
     wanted = [call("x", "a"), call("y", "b"), call("x", "c")]
     assert await asyncio.gather(*wanted) == ["A", "B", "C"]
     assert upper.calls == [("x", ["a", "c"]), ("y", ["b"])]
@@ -36,7 +37,7 @@ async def test_calls_of_one_turn_are_one_call_per_group() -> None:
 async def test_what_is_asked_while_calls_are_under_way_goes_together_afterwards() -> None:
     upper = Upper()
     upper.going.clear()
-    call = Coalescer(upper, flights=1)
+    call = Coalescer(upper, Calls(), flights=1)
     first = asyncio.create_task(call("x", "a"))
     await asyncio.sleep(0.01)
     rest = [asyncio.create_task(call("x", item)) for item in "bcd"]
@@ -49,13 +50,13 @@ async def test_what_is_asked_while_calls_are_under_way_goes_together_afterwards(
 
 async def test_a_batch_is_no_larger_than_allowed() -> None:
     upper = Upper()
-    call = Coalescer(upper, limit=3)
+    call = Coalescer(upper, Calls(), limit=3)
     await asyncio.gather(*(call("x", f"{number}") for number in range(8)))
     assert [len(items) for _, items in upper.calls] == [3, 3, 2]
 
 
 async def test_one_refusal_is_told_to_its_caller_alone() -> None:
-    call = Coalescer(Upper())
+    call = Coalescer(Upper(), Calls())
     results = await asyncio.gather(call("x", "a"), call("x", "bad"), return_exceptions=True)
     assert results[0] == "A"
     assert isinstance(results[1], ValueError)
@@ -69,7 +70,7 @@ async def test_a_failed_call_is_told_to_all_and_the_next_goes_on() -> None:
             raise OSError
         return items
 
-    call = Coalescer(run)
+    call = Coalescer(run, Calls())
     results = await asyncio.gather(call("x", "a"), call("x", "b"), return_exceptions=True)
     assert [type(result) for result in results] == [OSError, OSError]
     failing = False
@@ -77,7 +78,7 @@ async def test_a_failed_call_is_told_to_all_and_the_next_goes_on() -> None:
 
 
 async def test_a_caller_who_goes_away_takes_nobody_along() -> None:
-    call = Coalescer(Upper())
+    call = Coalescer(Upper(), Calls())
     leaving = asyncio.create_task(call("x", "a"))
     staying = asyncio.create_task(call("x", "b"))
     await asyncio.sleep(0)
@@ -99,7 +100,7 @@ async def test_no_call_runs_in_the_context_of_one_of_its_callers() -> None:
         caller.set(item)
         return await call("x", item)
 
-    call = Coalescer[str, str](note, flights=1)
+    call = Coalescer[str, str](note, Calls(), flights=1)
     first = asyncio.create_task(ask(call, "a"))
     await asyncio.sleep(0.005)
     second = asyncio.create_task(ask(call, "b"))
@@ -110,14 +111,15 @@ async def test_no_call_runs_in_the_context_of_one_of_its_callers() -> None:
 async def test_who_closes_can_wait_for_what_callers_left_behind() -> None:
     upper = Upper()
     upper.going.clear()
-    call = Coalescer(upper, flights=1)
+    calls = Calls()
+    call = Coalescer(upper, calls, flights=1)
     gone = [asyncio.create_task(call("x", item)) for item in "ab"]
     await asyncio.sleep(0.01)
     gone.append(asyncio.create_task(call("x", "c")))
     await asyncio.sleep(0.01)
     for task in gone:
         task.cancel()
-    landed = asyncio.create_task(call.landed())
+    landed = asyncio.create_task(calls.ended())
     await asyncio.sleep(0.01)
     assert not landed.done()
     upper.going.set()

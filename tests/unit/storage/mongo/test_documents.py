@@ -15,13 +15,13 @@ from fhir_server.storage.mongo.documents import (
     terms_of,
     version_of,
 )
-from fhir_server.storage.versions import Change, Interval, Terms, Version
+from fhir_server.storage.versions import Change, Terms, Version
 
 CONTENT = b'{"resourceType":"Alpha","number":1.50}'
 LIVE = Version("Alpha", "one", 3, 2**40, 1_700_000_000_000, "PUT", CONTENT)
 DELETED = Version("Alpha", "one", 4, 2**40, 1_700_000_000_001, "DELETE", None)
 TERMS = Terms(
-    keys=[b"k" * 16, "text"], drivers=[b"c" * 16], intervals=[Interval(7, 0.5, 1)], start=1, end=2
+    keys=[b"k" * 16, "text"], drivers=[b"c" * 16], intervals=[(7, 0.5, 1)], start=1, end=2
 )
 
 

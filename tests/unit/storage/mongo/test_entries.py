@@ -11,6 +11,7 @@ from pymongo import AsyncMongoClient
 
 from fhir_server.kit.clock import SettableClock
 from fhir_server.storage.base import StoreError
+from fhir_server.storage.mongo.calls import Calls
 from fhir_server.storage.mongo.claims import CLAIMS, Claims, claims_of
 from fhir_server.storage.mongo.documents import Write, write_of
 from fhir_server.storage.mongo.entries import MOST_WRITES, Entries
@@ -30,7 +31,7 @@ SMALL = {"_id": "9" * 64, **dict.fromkeys("vnude", Int64(2**60)), "m": "PUT", "k
 async def collections() -> AsyncIterator[Collections]:
     client: AsyncMongoClient[Document] = AsyncMongoClient(new_address())
     async with client:
-        yield Collections(client.get_default_database())
+        yield Collections(client.get_default_database(), Calls())
 
 
 def write(index: int, content: bytes) -> Write:

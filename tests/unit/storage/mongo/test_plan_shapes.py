@@ -24,7 +24,7 @@ from fhir_server.storage.query import (
     Plan,
     UpdatedIn,
 )
-from fhir_server.storage.versions import LATEST, Change, Interval, Terms, Version
+from fhir_server.storage.versions import LATEST, Change, Terms, Version
 from tests.support.mongo import new_address
 
 pytestmark = pytest.mark.anyio
@@ -59,7 +59,7 @@ def change(number: int) -> Change:
     terms = Terms(
         keys=[COMMON if number % 50 else RARE, f"w{number}"],
         drivers=[COMMON if number % 50 else RARE],
-        intervals=[Interval(7, number, number)],
+        intervals=[(7, number, number)],
         start=number,
         end=number,
     )
