@@ -17,15 +17,21 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fhir_server.definitions.elements import Binding, ElementTable
+from fhir_server.definitions.elements import Binding
 from fhir_server.definitions.elements import Element as Definition
+from fhir_server.definitions.registry import Definitions
 from fhir_server.errors import BadRequest, NotLoaded, TooCostly
 from fhir_server.fhir.outcome import Issue, Severity
 from fhir_server.fhirpath.certain_paths import FOCUS
-from fhir_server.terminology.expansion import Coded, Codes
+from fhir_server.terminology.code_system import CodeSystem
+from fhir_server.terminology.displays import names as names_of
+from fhir_server.terminology.displays import same
+from fhir_server.terminology.expansion import Coded
 from fhir_server.terminology.library import Library
 from fhir_server.terminology.service import Terminology
-from fhir_server.validation.displays import Displays
+from fhir_server.terminology.validating import infer_system
+from fhir_server.terminology.value_set import Member, ValueSet
+from fhir_server.validation.codes import RequiredCodes
 from fhir_server.validation.places import Place
 
 _REQUIRED: Final = "required"
@@ -33,6 +39,9 @@ _EXTENSIBLE: Final = "extensible"
 _MOST_KNOWN: Final = 4_096
 """Codes kept for each value set."""
 _MOST_SETS: Final = 512
+_MOST_SYSTEMS: Final = 64
+_UNTOLD: Final = (NotLoaded, TooCostly, BadRequest)
+"""What says that something of terminology is not here or cannot be followed."""
 _LONGEST_NAME: Final = 120
 
 Json = Mapping[str, Any]
@@ -70,14 +79,20 @@ _CODINGS: Final[Mapping[str, Codings]] = {
 _WITHOUT_SYSTEM: Final = frozenset({"code", "uri", "string"})
 
 
+_ALSO: Final[Mapping[tuple[str, str], frozenset[str]]] = {
+    ("CapabilityStatement", "format"): frozenset({"xml", "json", "ttl"}),
+}
+"""Codes that the words of an element allow besides its value set."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
     """What is known of a value set."""
 
-    codes: Codes | None
-    """None where they cannot be told."""
+    value_set: ValueSet | None
+    """None where it cannot be asked."""
     reason: str = ""
-    """Why they cannot."""
+    """Why it cannot."""
 
 
 @dataclass(slots=True)
@@ -85,7 +100,7 @@ class _Known:
     """What the quick walk knows of a value set."""
 
     good: set[Coded] = field(default_factory=set)
-    """Codes that are in it."""
+    """Codes that are in it, or of which that cannot be told."""
     untold: bool = False
     """Whether no code can be told to be wrong."""
 
@@ -93,10 +108,10 @@ class _Known:
 class Bindings:
     """The bindings of one publication. Safe to use from several tasks."""
 
-    def __init__(self, table: ElementTable, terminology: Terminology) -> None:
-        self._table = table
+    def __init__(self, definitions: Definitions, terminology: Terminology) -> None:
         self._terminology = terminology
-        self._displays = Displays(terminology)
+        self._of_structure = RequiredCodes(definitions)
+        self._systems: dict[tuple[str, str], CodeSystem | None] = {}
         self._known: dict[str, _Known] = {}
         self._answers: dict[str, _Answer] = {}
 
@@ -106,7 +121,7 @@ class Bindings:
             known.good.clear()
             known.untold = False
         self._answers.clear()
-        self._displays.forget()
+        self._systems.clear()
 
     def texts_of_type(self, type_: str, names: dict[str, Any]) -> Iterator[str]:  # noqa: ARG002 - as `Tests` has it
         """No type is bound by itself; see `walking`."""
@@ -135,7 +150,7 @@ class Bindings:
         binding = None if place.definition is None else self._binding(place.definition, type_)
         if binding is not None and (warnings or binding.strength == _REQUIRED):
             found += await self._judged(place, binding, library)
-        if warnings and type_ == "Coding" and await self._displays.are_wrong(value, library):
+        if warnings and type_ == "Coding" and await self._has_wrong_display(value, library):
             told = f"The display is none that {_named(value['system'])} has for this code."
             at = f"{place.path}.display"
             found.append(Issue("warning", "invalid", told, (at,), "wrong-display"))
@@ -148,8 +163,7 @@ class Bindings:
             return None
         if binding.strength not in {_REQUIRED, _EXTENSIBLE}:
             return None
-        is_of_structure = type_ == "code" and binding.strength == _REQUIRED
-        if is_of_structure and self._terminology.published_expansion(binding.value_set):
+        if type_ == "code" and self._of_structure(element) is not None:
             return None
         return binding
 
@@ -158,22 +172,28 @@ class Bindings:
         given = list(_CODINGS[type_](place.element.value))
         if not given:
             return self._without_code(place, binding)
-        answer = await self._answer(name, library)
-        if answer.codes is None:
-            self._known_of(name).untold = True
-            told = f"Whether this is a code of {name} cannot be told: {answer.reason}"
-            return [_issue(place, "warning", "not-supported", told, "untold-binding")]
-        codes = answer.codes
-        if type_ in _WITHOUT_SYSTEM:
-            codes = frozenset(Coded("", each.code) for each in codes)
-        good = [each for each in given if each in codes]
-        if good:
-            self._remember(name, good)
+        also = _ALSO.get((place.within, place.definition.name if place.definition else ""), ())
+        if any(each.code in also for each in given):
             return []
+        answer = await self._answer(name, library)
+        if answer.value_set is None:
+            self._known_of(name).untold = True
+            return [_untold(place, name, answer.reason)]
+        reason = ""
+        for each in given:
+            try:
+                if _has(answer.value_set, each, type_):
+                    self._remember(name, each)
+                    return []
+            except _UNTOLD as error:
+                reason = error.message
+                self._remember(name, each)
+        if reason:
+            return [_untold(place, name, reason)]
         if binding.strength == _REQUIRED:
             told = f"One of the codes must be of {name}; none is."
             return [_issue(place, "error", "code-invalid", told, "not-in-value-set")]
-        return await self._not_met(place, name, given, codes, library)
+        return await self._not_met(place, name, given, answer.value_set, library)
 
     def _without_code(self, place: Place, binding: Binding) -> list[Issue]:
         """A concept that is only text, or an element that is only extensions."""
@@ -185,10 +205,10 @@ class Bindings:
         return [_issue(place, "error", "code-invalid", told, "not-in-value-set")]
 
     async def _not_met(
-        self, place: Place, name: str, given: list[Coded], codes: Codes, library: Library
+        self, place: Place, name: str, given: list[Coded], value_set: ValueSet, library: Library
     ) -> list[Issue]:
         """An extensible binding whose value set has none of the codes."""
-        drawn_from = {each.system for each in codes}
+        drawn_from = {part.system for part in value_set.parts()}
         for each in given:
             if each.system in drawn_from:
                 told = (
@@ -199,7 +219,7 @@ class Bindings:
         unknown = [
             each.system
             for each in given
-            if each.system and not await self._displays.is_known(each.system, library)
+            if each.system and await self._system(each.system, "", library) is None
         ]
         if not unknown:
             return []
@@ -213,22 +233,54 @@ class Bindings:
         known = self._answers.get(name)
         if known is None:
             try:
-                known = _Answer(await self._terminology.members(name, library))
-            except (NotLoaded, TooCostly, BadRequest) as error:
+                known = _Answer(await self._terminology.inquiry(library).value_set(name))
+            except _UNTOLD as error:
                 known = _Answer(None, error.message)
             if len(self._answers) >= _MOST_SETS:
                 self._answers.clear()
             self._answers[name] = known
         return known
 
-    def _remember(self, name: str, codes: list[Coded]) -> None:
+    async def _has_wrong_display(self, coding: Json, library: Library) -> bool:
+        """Whether a coding has a display that its code is known not to have."""
+        system, display = coding.get("system"), coding.get("display")
+        if system is None or display is None:
+            return False
+        source = await self._system(system, coding.get("version", ""), library)
+        code = None if source is None else source.known(coding.get("code", ""))
+        if source is None or code is None:
+            return False
+        words = list(names_of(Member(source.url, source.version, code, source, None)))
+        return bool(words) and not any(same(each.value, display) for each in words)
+
+    async def _system(self, system: str, version: str, library: Library) -> CodeSystem | None:
+        """What is here of a code system; None if that is nothing."""
+        asked = system, version
+        if asked not in self._systems:
+            if len(self._systems) >= _MOST_SYSTEMS:
+                self._systems.clear()
+            inquiry = self._terminology.inquiry(library)
+            try:
+                self._systems[asked] = await inquiry.known_code_system(system, version)
+            except _UNTOLD:
+                self._systems[asked] = None
+        return self._systems[asked]
+
+    def _remember(self, name: str, code: Coded) -> None:
         good = self._known_of(name).good
         if len(good) >= _MOST_KNOWN:
             good.clear()
-        good.update(codes)
+        good.add(code)
 
     def _known_of(self, name: str) -> _Known:
         return self._known.setdefault(name, _Known())
+
+
+def _has(value_set: ValueSet, code: Coded, type_: str) -> bool:
+    """Whether records may carry a code of a value set; one of `_UNTOLD` when nobody knows."""
+    systems = infer_system(code.code, value_set) if type_ in _WITHOUT_SYSTEM else [code.system]
+    found = (value_set.find(system, code.code) for system in systems)
+    return any(member.selectable for member in found if member is not None)
 
 
 def _is_known(type_: str, known: _Known) -> Callable[[Any], bool]:
@@ -245,6 +297,11 @@ def _is_known(type_: str, known: _Known) -> Callable[[Any], bool]:
         return known.untold and any(codings(value))
 
     return is_known_concept if type_ == "CodeableConcept" else is_known
+
+
+def _untold(place: Place, name: str, reason: str) -> Issue:
+    told = f"Whether this is a code of {name} cannot be told: {reason}"
+    return _issue(place, "warning", "not-supported", told, "untold-binding")
 
 
 def _named(system: str) -> str:

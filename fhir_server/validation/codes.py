@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/terminologies.html#required
 
 from fhir_server.definitions.elements import Element
 from fhir_server.definitions.registry import Definitions
-from fhir_server.terminology.expansion import written_out
+from fhir_server.terminology.expansion import codes_of
 
 
 class RequiredCodes:
@@ -30,13 +30,5 @@ class RequiredCodes:
 
     def _read(self, canonical: str) -> frozenset[str] | None:
         expansion = self._definitions.expansion(canonical)
-        written = written_out(expansion) if expansion else None
-        return (
-            frozenset(
-                code
-                for entries in (written or {}).values()
-                for code, entry in entries.items()
-                if entry.get("abstract") is not True
-            )
-            or None
-        )
+        coded = codes_of(expansion) if expansion else None
+        return frozenset(each.code for each in coded) if coded else None

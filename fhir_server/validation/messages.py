@@ -82,7 +82,7 @@ UNKNOWN_TYPE: Final = Message(
 AND_MORE: Final = Message(
     "and-more",
     "incomplete",
-    "There is more that is wrong; mend the {shown} errors told first.",
+    "There is more to tell; mend what the {shown} issues before are about.",
     "information",
 )
 

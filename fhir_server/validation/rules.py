@@ -16,6 +16,7 @@ from fhir_server.fhir.outcome import Issue
 from fhir_server.fhirpath import Environment
 from fhir_server.terminology.library import Library
 from fhir_server.terminology.service import Terminology
+from fhir_server.validation import messages
 from fhir_server.validation.bindings import Bindings
 from fhir_server.validation.invariants import Invariants
 from fhir_server.validation.places import Places
@@ -28,20 +29,13 @@ _AT_ONCE: Final = 100
 """Places judged before others have their turn."""
 _KEPT_SECONDS: Final = 5.0
 """For how long what is known of codes is not asked again."""
-_AND_MORE: Final = Issue(
-    "information",
-    "incomplete",
-    f"There is more to tell; mend what the first {_MOST_ISSUES} issues are about.",
-    (),
-    "and-more",
-)
 
 
 class Rules:
     def __init__(self, definitions: Definitions, terminology: Terminology) -> None:
         table = definitions.elements
         self._invariants = Invariants(table)
-        self._bindings = Bindings(table, terminology)
+        self._bindings = Bindings(definitions, terminology)
         self._places = Places(table)
         self._walk = Walk(table, self._invariants, self._bindings)
         self._until = 0.0
@@ -74,7 +68,8 @@ class Rules:
             found += self._invariants.issues(place, lent, warnings=warnings)
             found += await self._bindings.issues(place, library, warnings=warnings)
             if len(found) > _MOST_ISSUES:
-                return [*found[:_MOST_ISSUES], _AND_MORE]
+                more = messages.issue(messages.AND_MORE, "", shown=str(_MOST_ISSUES))
+                return [*found[:_MOST_ISSUES], more]
         return found
 
     def _keep_fresh(self) -> None:

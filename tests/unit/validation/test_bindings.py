@@ -17,6 +17,7 @@ pytestmark = pytest.mark.anyio
 CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 RELATION = "http://terminology.hl7.org/CodeSystem/v2-0131"
+UCUM = "http://unitsofmeasure.org"
 STRANGE = "http://example.org/codes"
 SET = "http://hl7.org/fhir/ValueSet/condition-clinical"
 
@@ -79,6 +80,11 @@ REQUIRED = [
     (condition(clinicalStatus={"text": "active"}), [("not-in-value-set", AT_STATUS)]),
     (condition(clinicalStatus={"extension": [{"url": "http://a", "valueCode": "unknown"}]}), []),
     (contact((STRANGE, "a")), []),
+    ({"resourceType": "Binary", "contentType": "text/plain"}, []),
+    (
+        {"resourceType": "Binary", "contentType": "nonsense"},
+        [("not-in-value-set", "Binary.contentType")],
+    ),
 ]
 WARNINGS = [
     (contact((RELATION, "N")), []),
@@ -89,10 +95,8 @@ WARNINGS = [
     (contact((RELATION, "N", "next-of-kin")), []),
     (contact((RELATION, "N", "Friend")), [("wrong-display", f"{AT_CONTACT}.coding[0].display")]),
     (contact((STRANGE, "a", "b")), [("unknown-code-system", AT_CONTACT)]),
-    (
-        {"resourceType": "Binary", "contentType": "text/plain"},
-        [("untold-binding", "Binary.contentType")],
-    ),
+    ({"resourceType": "Observation", "dataAbsentReason": concept((UCUM, "mg"))}, []),
+    ({"resourceType": "Binary", "contentType": "text/plain"}, []),
 ]
 
 
@@ -164,10 +168,20 @@ async def test_what_is_known_is_asked_again_after_a_while_for_warnings_too(
     assert "not-in-value-set" in await told()
 
 
+CANNOT_BE_TOLD = {
+    "version": "4.0.1",
+    "compose": {
+        "include": [{"system": STRANGE, "filter": [{"property": "a", "op": "=", "value": "b"}]}]
+    },
+}
+
+
 async def test_what_cannot_be_told_is_asked_once(rules: Rules, shelf: Shelf) -> None:
-    resource: dict[str, Any] = {"resourceType": "Binary", "contentType": "text/plain"}
+    shelf.held["ValueSet", SET] = CANNOT_BE_TOLD
+    resource = condition(clinicalStatus=concept((STRANGE, "a")))
     assert not rules.accepts(resource)
-    assert await rules.issues(resource, shelf) == []
+    found = await rules.issues(resource, shelf, warnings=True)
+    assert ("untold-binding", "warning") in {(each.message_id, each.severity) for each in found}
     assert rules.accepts(resource)
     rules.forget()
     assert not rules.accepts(resource)
@@ -176,14 +190,20 @@ async def test_what_cannot_be_told_is_asked_once(rules: Rules, shelf: Shelf) -> 
 async def test_a_concept_without_a_code_is_wrong_even_where_no_code_can_be_told(
     rules: Rules, shelf: Shelf
 ) -> None:
-    def measured(unit: dict[str, Any]) -> dict[str, Any]:
-        characteristic = {"definitionCanonical": "http://a", "unitOfMeasure": unit}
-        return {"resourceType": "ResearchElementDefinition", "characteristic": [characteristic]}
+    shelf.held["ValueSet", SET] = CANNOT_BE_TOLD
+    for status, told in ((concept((STRANGE, "a")), []), ({"text": "g"}, ["not-in-value-set"])):
+        found = await rules.issues(condition(clinicalStatus=status), shelf)
+        assert [each.message_id for each in found] == told
 
-    assert await rules.issues(measured(concept(("http://unitsofmeasure.org", "mg"))), shelf) == []
-    assert rules.accepts(measured(concept(("http://unitsofmeasure.org", "g"))))
-    assert [each.message_id for each in await rules.issues(measured({"text": "g"}), shelf)] == [
-        "not-in-value-set"
+
+async def test_a_capability_statement_names_formats_as_its_definition_says(
+    rules: Rules, shelf: Shelf
+) -> None:
+    short = ["json", "application/fhir+json"]
+    statement = {"resourceType": "CapabilityStatement", "format": short, "patchFormat": short}
+    found = await rules.issues(statement, shelf)
+    assert [each.expression for each in found if each.message_id == "not-in-value-set"] == [
+        ("CapabilityStatement.patchFormat[0]",)
     ]
 
 
@@ -203,3 +223,11 @@ async def test_displays_are_those_of_a_code_system_stored_here(rules: Rules, she
     for display, wrong in (("word two", False), ("other", True)):
         found = await rules.issues(contact((STRANGE, "b", display)), shelf, warnings=True)
         assert ("wrong-display" in {each.message_id for each in found}) is wrong
+
+
+async def test_a_stored_system_without_concepts_does_not_hide_the_published_displays(
+    rules: Rules, shelf: Shelf
+) -> None:
+    shelf.held["CodeSystem", RELATION] = {"content": "not-present"}
+    found = await rules.issues(contact((RELATION, "N", "rubbish")), shelf, warnings=True)
+    assert "wrong-display" in {each.message_id for each in found}

@@ -284,7 +284,7 @@ def test_very_many_issues_are_cut_short(validator: Validator) -> None:
     assert issues[-1] == Issue(
         "information",
         "incomplete",
-        "There is more that is wrong; mend the 100 errors told first.",
+        "There is more to tell; mend what the 100 issues before are about.",
         (),
         "and-more",
     )
