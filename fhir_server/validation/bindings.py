@@ -179,21 +179,28 @@ class Bindings:
         if answer.value_set is None:
             self._known_of(name).untold = True
             return [_untold(place, name, answer.reason)]
+        found = self._found(place, name, given, answer.value_set)
+        if found is not None:
+            return found
+        if binding.strength == _REQUIRED:
+            told = f"One of the codes must be of {name}; none is."
+            return [_issue(place, "error", "code-invalid", told, "not-in-value-set")]
+        return await self._not_met(place, name, given, answer.value_set, library)
+
+    def _found(
+        self, place: Place, name: str, given: list[Coded], value_set: ValueSet
+    ) -> list[Issue] | None:
+        """What to say where a code is in the value set or that cannot be told; None if none is."""
         reason = ""
         for each in given:
             try:
-                if _has(answer.value_set, each, type_):
+                if _has(value_set, each, place.element.type):
                     self._remember(name, each)
                     return []
             except _UNTOLD as error:
                 reason = error.message
                 self._remember(name, each)
-        if reason:
-            return [_untold(place, name, reason)]
-        if binding.strength == _REQUIRED:
-            told = f"One of the codes must be of {name}; none is."
-            return [_issue(place, "error", "code-invalid", told, "not-in-value-set")]
-        return await self._not_met(place, name, given, answer.value_set, library)
+        return [_untold(place, name, reason)] if reason else None
 
     def _without_code(self, place: Place, binding: Binding) -> list[Issue]:
         """A concept that is only text, or an element that is only extensions."""
